@@ -1,0 +1,26 @@
+"""The command line of funcnn.
+
+Only Click is imported here; what a command needs, it imports when it runs, so that ``funcnn --help`` answers at once.
+"""
+
+import click
+
+from .reproduce import reproduce
+from .run import run
+from .view import list_names, plot, show
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="funcnn")
+def main() -> None:
+    r"""Train, show and trust small neural networks.
+
+    \b
+    funcnn run xor --act relu            train, and print the loss and the predictions
+    funcnn run xor --out x               also write the run, its tables and its pictures into x/
+    funcnn reproduce                     run every experiment of the lab report over 100 seeds
+    """
+
+
+for command in (run, plot, show, list_names, reproduce):
+    main.add_command(command)

@@ -1,0 +1,46 @@
+"""What the commands share at their edge: users' mistakes as one-line errors, and progress on a terminal only."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+
+@contextlib.contextmanager
+def users_mistakes() -> Iterator[None]:
+    """Turn the library's errors into one line and an exit code: 2 for wrong usage, 1 for files that fail."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+
+
+@contextlib.contextmanager
+def progress(epochs: int, label: str, *, hidden: bool = False) -> Iterator[Callable[[int], Any]]:
+    """Show a bar on a terminal's stderr; give a function to call with the number of epochs done."""
+    with click.progressbar(
+        length=epochs, label=label, file=sys.stderr, hidden=hidden or not sys.stderr.isatty()
+    ) as bar:
+        yield lambda done: bar.update(done - bar.pos)
+
+
+class Listed(click.ParamType[Any]):
+    """Values separated by commas; one value alone stays alone where ``single`` says so."""
+
+    def __init__(self, kind: Any, name: str, *, single: bool) -> None:
+        self.kind, self.name, self.single = kind, name, single
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Split the text and convert each piece."""
+        if not isinstance(value, str):
+            return value
+        pieces = [piece.strip() for piece in value.split(",")] if value.strip() else []
+        try:
+            values = tuple(self.kind(piece) for piece in pieces)
+        except ValueError:
+            self.fail(f"{value!r} is not a list like {self.name}", param, ctx)
+        return values[0] if self.single and len(values) == 1 else values

@@ -1,0 +1,137 @@
+"""``funcnn reproduce``: every experiment of the lab report, over many seeds, as tables, pictures and a page."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .edge import progress, users_mistakes
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--seeds", type=click.IntRange(min=1), default=100, show_default=True, help="Seeds 0 to N − 1.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("figures"),
+    show_default=True,
+    help="Where page and pictures go.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="Threads.  [default: one per core]")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+def reproduce(ids: tuple[str, ...], seeds: int, out: Path, jobs: int | None, as_json: bool) -> None:
+    """Reproduce the lab report: all of it, or the experiments named by ID (see: funcnn list).
+
+    Prints a table and writes the pictures and a page: README.md for the whole report, ID.md for some of it.
+    """
+    with users_mistakes():
+        from funcnn import checks, plotting
+        from funcnn.experiments import SUITES
+        from funcnn.storage import write_file
+
+        from . import listing, page
+        from . import results as lab
+
+        for name in ids:
+            checks.known("experiment", name, SUITES)
+        chosen = [name for name in SUITES if name in ids or not ids]
+        out.mkdir(parents=True, exist_ok=True)
+        results = _collect(lab.distinct(chosen), seeds, jobs)
+        command = " ".join(["funcnn reproduce", *(chosen if ids else []), f"--seeds {seeds}"])
+        text, figures = page.render(chosen, results, seeds, command)
+        for name, figure in figures.items():
+            plotting.save(figure, out / name)
+        write_file(out / ("-".join(chosen) + ".md" if ids else "README.md"), text.encode())
+        rows = [(name, lab.accuracy_row(results[e], _report(lab, name, e))) for name in chosen for e in SUITES[name]]
+        if as_json:
+            click.echo(listing.to_json(_numbers(lab, chosen, rows, results)), nl=False)
+        else:
+            click.echo(_table(rows, seeds))
+            for conclusion in lab.conclusions(results):
+                click.echo(f"\n{conclusion.said}\n  {conclusion.verdict}. {conclusion.found}")
+
+
+def _report(lab: Any, name: str, experiment: Any) -> float | None:
+    """Return the report's accuracy for a row of a table, where it has one."""
+    accuracy: float | None = lab.report_accuracies().get(name, {}).get(experiment)
+    return accuracy
+
+
+def _collect(experiments: list[Any], seeds: int, jobs: int | None) -> dict[Any, Any]:
+    """Run each experiment over all seeds as one ensemble, under one progress bar for the whole."""
+    from . import results as lab
+
+    _forewarn(experiments, seeds, jobs)
+    results = {}
+    with progress(sum(e.epochs for e in experiments), "training") as done:
+
+        def after(base: int) -> Callable[[int], Any]:
+            return lambda epoch: done(base + epoch)
+
+        before = 0
+        for experiment in experiments:
+            results[experiment] = lab.collect(experiment, seeds, jobs, after(before))
+            before += experiment.epochs
+            done(before)  # even if all members diverged early
+    return results
+
+
+def _forewarn(experiments: list[Any], seeds: int, jobs: int | None) -> None:
+    """Without numba, measure a few epochs and say how long the whole will take and what would make it faster."""
+    from importlib.util import find_spec
+
+    import attrs
+
+    from . import results as lab
+
+    if find_spec("numba"):
+        return
+    probe = 3
+    begin = time.perf_counter()
+    for experiment in experiments:
+        lab.collect(attrs.evolve(experiment, epochs=probe), seeds, jobs, lambda epoch: None)
+    minutes = (time.perf_counter() - begin) / probe * max(e.epochs for e in experiments) / 60
+    click.echo(
+        f"numba is not installed: this will take about {minutes:.0f} minutes. With it (pip install 'funcnn[fast]') it"
+        " takes about one.",
+        err=True,
+    )
+    sys.stderr.flush()
+
+
+def _table(rows: list[tuple[str, dict[str, Any]]], seeds: int) -> str:
+    """Return the accuracies as text: report, default seed, and the distribution over the seeds."""
+    from .page import percent
+
+    head = f"{'experiment':<14} {'data':<7} {'act':<8} {'lr':>5} {'units':>5} {'report':>7} {'ours':>7} {'median':>7}"
+    lines = [f"{head} {'10–90 %':>13} {'at 100':>6} {'dead':>5} {'div.':>5}   accuracy in %, over {seeds} seeds"]
+    for name, row in rows:
+        cells = f"{name:<14} {row['data']:<7} {row['act']:<8} {row['lr']:>5g} {row['hidden'][0]:>5}"
+        cells += "".join(f" {percent(row[key]):>7}" for key in ("report", "ours", "median"))
+        cells += f" {percent(row['low']) + '–' + percent(row['high']):>13}"
+        lines.append(cells + f" {row['learned']:>6.0%} {row['dead']:>5.0%} {row['diverged']:>5.0%}")
+    return "\n".join(lines)
+
+
+def _numbers(lab: Any, chosen: list[str], rows: list[Any], results: dict[Any, Any]) -> dict[str, Any]:
+    """Return everything that the page says in numbers."""
+    import attrs
+
+    from funcnn.experiments import SUITES
+
+    report = lab.report_numbers()
+    numbers: dict[str, Any] = {
+        "accuracies": [{"experiment": name, **row} for name, row in rows],
+        "conclusions": [attrs.asdict(conclusion) for conclusion in lab.conclusions(results)],
+    }
+    if "base" in chosen:
+        numbers["logs"] = {
+            e.data: lab.log_rows(results[e], report["base"][e.data]["training_log"]) for e in SUITES["base"]
+        }
+        _, log, predictions = lab.replay()
+        numbers["replay"] = {"log": log, "predictions": predictions}
+    return numbers

@@ -1,0 +1,106 @@
+"""``funcnn run``: train one network and show what came of it."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .edge import Listed, progress, users_mistakes
+
+
+@click.command()
+@click.argument("data")
+@click.option("--act", type=Listed(str, "relu,relu,sigmoid", single=True), help="Activation, or one per layer.")
+@click.option("--out-act", help="Activation of the last layer, if another.")
+@click.option("--hidden", type=Listed(int, "3,3", single=False), help="Units of each hidden layer.  [default: 3,3]")
+@click.option("--bias/--no-bias", default=None, help="Give layers a bias.  [default: no-bias]")
+@click.option("--loss", help="half_sse or mse.  [default: half_sse]")
+@click.option("--lr", type=float, help="Learning rate.  [default: 0.1]")
+@click.option("--epochs", type=int, help="Passes over the data.  [default: 9000]")
+@click.option("--batch-size", help="Samples per update, or full.  [default: 1]")
+@click.option("--shuffle", is_flag=True, default=None, help="Take the samples in a new order each epoch.")
+@click.option("--seed", type=int, help="Of the initial weights.  [default: 14]")
+@click.option("--data-seed", type=int, help="Of the data.  [default: 0]")
+@click.option("--engine", help="numpy, compiled or auto.  [default: auto]")
+@click.option("--log-every", type=int, help="Epochs between two lines of the log.  [default: 500]")
+@click.option(
+    "--params",
+    "start",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help='Start from the weights in this file: NPZ as saved, or JSON {"weights": [[[…]]]}.',
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write run, tables and pictures here.")
+@click.option("--plots/--no-plots", default=True, help="With --out: draw the pictures.  [default: plots]")
+@click.option("--quiet", is_flag=True, help="Print the result only.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead.")
+def run(start: Path | None, out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any) -> None:
+    """Train a network on DATA (xor or linear) and print its log, its predictions and what went wrong.
+
+    The losses of the log are means over an epoch, each sample measured just before its own update. The predictions and
+    the last line are those of the final weights on the test set.
+    """
+    with users_mistakes():
+        import funcnn
+        from funcnn.storage import load_params
+
+        from . import listing
+
+        given = {name: value for name, value in fields.items() if value is not None}
+        if given.get("batch_size", "full") != "full":
+            given["batch_size"] = _whole(given["batch_size"])
+        params = load_params(start) if start else None
+        experiment = funcnn.Experiment(**{**(_described(params) if params else {}), **given})
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+        with progress(experiment.epochs, "training", hidden=quiet or as_json) as done:
+            result = funcnn.run(experiment, start=params, progress=done)
+        if out:
+            write(result, out, plots=plots)
+        if as_json:
+            click.echo(listing.to_json(listing.summary(result)), nl=False)
+            return
+        lines = [] if quiet else [*listing.log_lines(result), *listing.test_lines(result)]
+        click.echo("\n".join([*lines, listing.result_line(result), *listing.diagnosis_lines(result)]))
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"--batch-size takes a whole number of samples or 'full', got {text!r}") from None
+
+
+def _described(params: Any) -> dict[str, Any]:
+    """Return the fields of the experiment that the network in a file settles, unless options say otherwise."""
+    acts = tuple(layer.act for layer in params.layers)
+    return {
+        "hidden": tuple(layer.w.shape[-1] for layer in params.layers[:-1]),
+        "act": acts[0] if len(set(acts)) == 1 else acts,
+        "bias": all(layer.b is not None for layer in params.layers),
+    }
+
+
+def write(result: Any, out: Path, *, plots: bool) -> None:
+    """Write everything about a run into a folder, each file whole or not at all."""
+    import funcnn
+    from funcnn.storage import write_file
+
+    from . import listing
+
+    funcnn.save(out / "run.npz", result)
+    write_file(out / "history.csv", listing.history_csv(result).encode())
+    write_file(out / "predictions.csv", listing.predictions_csv(result).encode())
+    write_file(out / "summary.json", listing.to_json(listing.summary(result)).encode())
+    if plots:
+        draw(result, out, "png")
+
+
+def draw(result: Any, out: Path, form: str) -> list[Path]:
+    """Draw the pictures of a run into a folder and return their paths."""
+    from funcnn import plotting
+
+    paths = []
+    for name, picture in plotting.PICTURES.items():
+        paths.append(out / f"{name}.{form}")
+        plotting.save(picture(result), paths[-1])
+    return paths

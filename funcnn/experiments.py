@@ -1,0 +1,178 @@
+"""Experiments described as data, and what running one gives."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+import numpy as np
+
+from . import checks
+from .datasets import dataset
+from .losses import accuracy, loss_named
+from .network import forward, init
+from .optimizers import shapes
+from .records import Array, Dataset, History, Params, map_arrays, read_only
+from .training import train
+
+#: The smallest seed with which XOR and linear reach 100 % with sigmoid and ReLU learns XOR, all at the defaults.
+DEFAULT_SEED = 14
+
+
+def _plain(value: Any) -> Any:
+    """Return sequences as tuples and NumPy's numbers as Python's, so that experiments hash and become JSON."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple | range | np.ndarray):
+        return tuple(_plain(one) for one in value)
+    return value
+
+
+def _plain_fields(_: type, fields: list[Any]) -> list[Any]:
+    return [field.evolve(converter=_plain) for field in fields]
+
+
+@attrs.frozen(field_transformer=_plain_fields)
+class Experiment:
+    """A training run described as data: hashable, and JSON by `attrs.asdict`.
+
+    The fields are the arguments of `init` and `train`, with the same defaults. ``hidden`` are the widths of the hidden
+    layers, ``data_seed`` draws the data, and ``seed`` the initial weights; several seeds, or several rates ``lr``,
+    make an ensemble.
+    """
+
+    data: str = "xor"
+    hidden: tuple[int, ...] = (3, 3)
+    act: str | tuple[str, ...] = "sigmoid"
+    out_act: str | None = None
+    bias: bool = False
+    scheme: str = "normal"
+    loss: str = "half_sse"
+    lr: float | tuple[float, ...] = 0.1
+    epochs: int = 9000
+    batch_size: int | str = 1
+    shuffle: bool = False
+    seed: int | tuple[int, ...] = DEFAULT_SEED
+    data_seed: int = 0
+    log_every: int = 500
+    engine: str = "auto"
+
+
+#: The experiments of the lab report, by the report's names.
+SUITES = MappingProxyType(
+    {
+        "network": (Experiment(),),
+        "base": (Experiment(data="linear"), Experiment(data="xor")),
+        "learning-rate": tuple(Experiment(data=data, lr=lr) for lr in (0.01, 0.1, 1.0) for data in ("linear", "xor")),
+        "hidden-units": tuple(Experiment(data=data, hidden=(h, h)) for h in (2, 3, 4) for data in ("linear", "xor")),
+        "no-activation": tuple(
+            Experiment(data=data, act=act) for act in ("sigmoid", "none") for data in ("linear", "xor")
+        ),
+        "relu": (Experiment(data="linear", act="relu"), Experiment(data="xor", act="relu")),
+        "dead-relu": (Experiment(data="xor", act="relu"),),
+    }
+)
+
+
+@attrs.frozen
+class Run:
+    """All that a run gave; every picture is drawn from this alone. ``history.snapshots`` has the initial weights."""
+
+    experiment: Experiment
+    params: Params
+    history: History
+    train: Dataset
+    test: Dataset
+
+
+def run(
+    experiment: Experiment,
+    *,
+    start: Params | None = None,
+    threads: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> Run:
+    """Run an experiment.
+
+    Parameters
+    ----------
+    experiment
+        What to run.
+    start
+        Weights to start from, instead of those that the experiment's seed draws. Their shapes must be those that
+        the experiment describes.
+    threads, progress
+        As for `train`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a field of the experiment is out of range or unknown, or ``start`` does not fit it.
+    """
+    e = experiment
+    train_set, test_set = dataset(e.data, e.data_seed)
+    sizes = (train_set.x.shape[-1], *_hidden(e.hidden), train_set.y.shape[-1])
+    drawn = init(sizes, seed=e.seed, act=e.act, out_act=e.out_act, bias=e.bias, scheme=e.scheme)
+    start = drawn if start is None else _fitting(start, drawn)
+    params, history = train(
+        start,
+        train_set.x,
+        train_set.y,
+        lr=e.lr,
+        epochs=e.epochs,
+        loss=e.loss,
+        batch_size=e.batch_size,
+        shuffle=e.shuffle,
+        engine=e.engine,
+        log_every=e.log_every,
+        snapshots=(0,),
+        threads=threads,
+        progress=progress,
+    )
+    return Run(e, params, history, train_set, test_set)
+
+
+def _hidden(hidden: Any) -> tuple[int, ...]:
+    if not isinstance(hidden, tuple):
+        raise TypeError(f"hidden must list the widths of the hidden layers, as (3, 3), got {hidden!r}")
+    return tuple(checks.whole("width of a hidden layer", width, least=1) for width in hidden)
+
+
+def _fitting(start: Params, drawn: Params) -> Params:
+    """Return ``start`` with the activations of ``drawn``, whose shapes it must have."""
+    if shapes(start) != shapes(drawn):
+        raise ValueError(f"start has layers (w, b) of shapes {shapes(start)}, the experiment wants {shapes(drawn)}")
+    return Params(attrs.evolve(mine, act=its.act) for mine, its in zip(start.layers, drawn.layers, strict=True))
+
+
+def scores(run: Run) -> tuple[Array, Array]:
+    """Return loss and accuracy of the final weights on the test set; arrays (K,) for an ensemble."""
+    with np.errstate(all="ignore"):
+        y_hat = forward(run.params, run.test.x)
+        return loss_named(run.experiment.loss).report(y_hat, run.test.y), accuracy(y_hat, run.test.y)
+
+
+def member(run: Run, k: int) -> Run:
+    """Return the run of member ``k`` of an ensemble, as its solo run would have given it."""
+    e, h = run.experiment, run.history
+
+    def pick(params: Params) -> Params:
+        return map_arrays(lambda array: read_only(array[k]), params)
+
+    ran = ~np.isnan(h.accuracy[:, k])
+    logged = h.logged[h.logged < ran.sum()]
+    history = History(
+        epoch=read_only(h.epoch[ran]),
+        loss=read_only(h.loss[ran, k]),
+        accuracy=read_only(h.accuracy[ran, k]),
+        logged=read_only(logged),
+        grad_norm=read_only(h.grad_norm[: len(logged), :, k]),
+        snapshots=tuple((epoch, pick(params)) for epoch, params in h.snapshots if epoch < ran.sum() or ran.all()),
+        engine=h.engine,
+    )
+    one = attrs.evolve(
+        e,
+        seed=e.seed[k] if isinstance(e.seed, tuple) else e.seed,
+        lr=e.lr[k] if isinstance(e.lr, tuple) else e.lr,
+    )
+    return attrs.evolve(run, experiment=one, params=pick(run.params), history=history)

@@ -1,0 +1,174 @@
+"""The network: `init`, `forward`, `backprop` and the gradients, as pure functions.
+
+`forward`, `backprop` and `grads` name no array library: they take their namespace from the arrays, so they run on
+NumPy, on JAX (under ``jit``, ``vmap`` and ``grad`` too) and on any other Array API library. Every one of them
+broadcasts over leading axes, which is what an ensemble is: weights of shape (K, fan_in, fan_out).
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from . import checks
+from .activations import activation, per_layer
+from .losses import loss_named
+from .records import Activation, Array, Layer, Loss, Params, Trace, read_only
+
+#: Standard deviation of the initial weights, from (fan_in, fan_out). "glorot": Glorot & Bengio 2010, eq. 12;
+#: "he": He et al. 2015, eq. 10.
+SCHEMES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
+    {
+        "normal": lambda fan_in, fan_out: 1.0,
+        "glorot": lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out)),
+        "he": lambda fan_in, fan_out: math.sqrt(2 / fan_in),
+    }
+)
+
+
+def init(
+    sizes: Sequence[int],
+    *,
+    seed: int | Iterable[int] = 0,
+    act: str | Activation | Sequence[str | Activation] = "sigmoid",
+    out_act: str | Activation | None = None,
+    bias: bool = False,
+    scheme: str = "normal",
+    dtype: Any = np.float64,
+) -> Params:
+    """Draw the initial weights of a network.
+
+    Parameters
+    ----------
+    sizes
+        Units per layer, input first: ``(2, 3, 3, 1)``.
+    seed
+        Of ``numpy.random.default_rng``; weights are drawn layer by layer. Several seeds give an ensemble: weights of
+        shape (K, fan_in, fan_out), where member k has the bits of the network of its seed alone.
+    act, out_act
+        One activation for all layers or one per layer; ``out_act`` replaces the last.
+    bias
+        Whether layers have one, starting at 0. The weights are the same with and without.
+    scheme
+        "normal" (standard normal), "glorot" or "he": the spread of the weights, see `SCHEMES`.
+    dtype
+        float64 or float32.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a size is below 1, fewer than two sizes are given, a seed is not a whole number of at least 0, or a name
+        is unknown.
+    """
+    if not isinstance(sizes, Sequence):
+        raise TypeError(f"sizes must list the units of each layer, as (2, 3, 1), got {sizes!r}")
+    sizes = [checks.whole("size of a layer", size, least=1) for size in sizes]
+    if len(sizes) < 2:
+        raise ValueError(f"sizes must name an input and an output at least, as (2, 1), got {tuple(sizes)}")
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+    scale = checks.known("scheme", scheme, SCHEMES)
+    shapes = list(itertools.pairwise(sizes))
+    acts = per_layer(act, out_act, len(shapes))
+
+    def draw(one: int) -> list[Array]:
+        rng = np.random.default_rng(checks.whole("seed", one, least=0))
+        return [(scale(*shape) * rng.standard_normal(shape)).astype(dtype) for shape in shapes]
+
+    if isinstance(seed, Iterable):
+        members = [draw(one) for one in seed]
+        if not members:
+            raise ValueError("seed names no member: expected a whole number or at least one of them")
+        weights = [np.stack(member) for member in zip(*members, strict=True)]
+    else:
+        weights = draw(seed)
+    biases = [np.zeros((*w.shape[:-2], 1, w.shape[-1]), dtype) if bias else None for w in weights]
+    return Params(Layer(read_only(w), read_only(b), a) for w, b, a in zip(weights, biases, acts, strict=True))
+
+
+def _forward(params: Params, x: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Return every z, and every a with the input in front."""
+    z: tuple[Array, ...] = ()
+    a: tuple[Array, ...] = (x,)
+    for layer in params.layers:
+        z += (a[-1] @ layer.w if layer.b is None else a[-1] @ layer.w + layer.b,)
+        a += (activation(layer.act).apply(z[-1]),)
+    return z, a
+
+
+def forward(params: Params, x: Array) -> Array:
+    """Predict: ``a_l = act_l(a_{l-1} @ w_l + b_l)``, layer after layer.
+
+    Parameters
+    ----------
+    params
+        The network, or an ensemble of them.
+    x
+        (n, d), or with leading axes that broadcast against the ensemble's.
+
+    Returns
+    -------
+    array
+        Predictions, (..., n, k).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``x`` is not an array or does not have the features that the first layer takes.
+    """
+    checks.samples(params, x)
+    return _forward(params, x)[1][-1]
+
+
+def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse") -> Trace:
+    """Run one forward and one backward pass and return all of it.
+
+    With the error signal ``delta_L = dloss/dy_hat * act_L'(z_L)`` at the output and
+    ``delta_l = (delta_{l+1} @ w_{l+1}.T) * act_l'(z_l)`` below, the gradients are ``a_{l-1}.T @ delta_l`` for the
+    weights and the sum of ``delta_l`` over samples for the bias; Rumelhart, Hinton & Williams 1986.
+
+    Parameters
+    ----------
+    params, x
+        As for `forward`.
+    y
+        Targets, (n, k), or with leading axes as ``x``.
+    loss
+        "half_sse", "mse", or one's own `Loss`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes do not fit the network or each other, or the loss is unknown.
+    """
+    checks.samples(params, x, y)
+    loss = loss_named(loss)
+    z, a = _forward(params, x)
+    deltas: tuple[Array, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    error = loss.gradient(a[-1], y)
+    for index in reversed(range(len(params.layers))):
+        layer = params.layers[index]
+        delta = error * activation(layer.act).derivative(z[index], a[index + 1])
+        w = a[index].mT @ delta
+        b = None if layer.b is None else delta.__array_namespace__().sum(delta, axis=-2, keepdims=True)
+        layers = (Layer(read_only(w), read_only(b), layer.act), *layers)
+        deltas = (delta, *deltas)
+        if index:
+            error = delta @ layer.w.mT
+    z, a, deltas = (tuple(read_only(v[...]) for v in values) for values in (z, a, deltas))
+    return Trace(z, a, deltas, Params(layers), read_only(loss.value(a[-1], y)))
+
+
+def grads(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse") -> Params:
+    """Return the gradient of the objective, as Params. Parameters and errors as for `backprop`."""
+    return backprop(params, x, y, loss=loss).grads
+
+
+def value_and_grads(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse") -> tuple[Array, Params]:
+    """Return the objective and its gradient from one pass. Parameters and errors as for `backprop`."""
+    trace = backprop(params, x, y, loss=loss)
+    return trace.value, trace.grads

@@ -1,0 +1,288 @@
+"""The engines against one another: `compiled` against `numpy`, members of ensembles against their solo runs."""
+
+import subprocess
+import sys
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import funcnn
+from funcnn import Activation, Experiment, Loss
+
+ENGINES = ["numpy", "compiled"]
+CUBE = Activation("cube", lambda z: z * z * z, lambda z, a: 3.0 * z * z)
+SQUARE = Activation("square", lambda z: z * z, lambda z, a: 2.0 * z)
+UNCOMPILABLE = Activation("looked_up", lambda z: np.asarray(list(map(abs, z.flat))).reshape(z.shape), lambda z, a: a)
+MADE_ON_THE_SPOT = Loss("quartic", lambda p, y: ((p - y) ** 4).sum((-2, -1)) / 4, lambda p, y: (p - y) ** 3, funcnn.mse)
+
+
+def data(sizes, n, members=None, seed=0):
+    rng = np.random.default_rng(seed)
+    lead = () if members is None else (members,)
+    return rng.normal(size=(*lead, n, sizes[0])), rng.integers(0, 2, (*lead, n, sizes[-1])).astype(float)
+
+
+def assert_close(ours, theirs, tolerance):
+    (params, history), (other_params, other_history) = ours, theirs
+    scale = max(np.abs(layer.w).max() for layer in params.layers)
+    for mine, its in zip(params.layers, other_params.layers, strict=True):
+        assert mine.w.dtype == its.w.dtype
+        np.testing.assert_allclose(its.w, mine.w, rtol=tolerance, atol=tolerance * scale)
+        assert (mine.b is None) == (its.b is None)
+        if mine.b is not None:
+            np.testing.assert_allclose(its.b, mine.b, rtol=tolerance, atol=tolerance * scale)
+    assert history.loss.dtype == other_history.loss.dtype == history.accuracy.dtype == other_history.accuracy.dtype
+    np.testing.assert_allclose(other_history.loss, history.loss, rtol=100 * tolerance, atol=tolerance)
+    np.testing.assert_array_equal(other_history.epoch, history.epoch)
+    np.testing.assert_array_equal(other_history.logged, history.logged)
+    np.testing.assert_allclose(other_history.grad_norm, history.grad_norm, rtol=1000 * tolerance, atol=100 * tolerance)
+    assert [epoch for epoch, _ in history.snapshots] == [epoch for epoch, _ in other_history.snapshots]
+
+
+# --- compiled against numpy ------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=200)
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=2, max_size=5),
+    n=st.integers(1, 9),
+    batch_size=st.sampled_from([1, 2, 5, 9, 50, "full"]),
+    shuffle=st.booleans(),
+    loss=st.sampled_from(list(funcnn.LOSSES)),
+    bias=st.booleans(),
+    members=st.none() | st.integers(1, 4),
+    own_data=st.booleans(),
+    own_lr=st.booleans(),
+    dtype=st.sampled_from([np.float64, np.float64, np.float32]),
+    acts=st.data(),
+)
+def test_compiled_agrees_with_numpy(sizes, n, batch_size, shuffle, loss, bias, members, own_data, own_lr, dtype, acts):
+    chosen = [acts.draw(st.sampled_from(list(funcnn.ACTIVATIONS))) for _ in sizes[1:]]
+    seed = 5 if members is None else range(members)
+    params = funcnn.init(sizes, seed=seed, act=chosen, bias=bias, scheme="glorot", dtype=dtype)
+    x, y = data(sizes, n, members if own_data else None)
+    lr = 0.05 if members is None or not own_lr else np.linspace(0.01, 0.1, members)
+    some = {"lr": lr, "loss": loss, "batch_size": batch_size, "shuffle": shuffle, "epochs": 5, "snapshots": (0, 3, 5)}
+    ours, theirs = (funcnn.train(params, x, y, engine=engine, log_every=2, **some) for engine in ENGINES)
+    assert [history.engine for _, history in (ours, theirs)] == ENGINES
+    assert_close(ours, theirs, 1e-12 if dtype == np.float64 else 1e-5)
+    if dtype == np.float64:
+        np.testing.assert_array_equal(ours[1].accuracy, theirs[1].accuracy)
+
+
+@pytest.mark.parametrize("act", list(funcnn.ACTIVATIONS))
+def test_compiled_agrees_with_numpy_over_some_hundred_epochs_of_xor(act):
+    lr = 0.1 if act != "none" else 0.01
+    runs = [funcnn.run(Experiment(act=act, lr=lr, epochs=300, log_every=100, engine=engine)) for engine in ENGINES]
+    assert_close(*[(run.params, run.history) for run in runs], 1e-11)
+
+
+def test_auto_is_compiled_for_the_lab():
+    assert funcnn.run(Experiment(epochs=2)).history.engine == "compiled"
+
+
+# --- activations and losses of one's own -----------------------------------------------------------------------------
+
+
+def test_compiled_takes_activations_of_ones_own(bits):
+    sizes, acts = (2, 3, 3, 2, 1), (SQUARE, CUBE, "tanh", SQUARE)
+    params = funcnn.init(sizes, seed=range(3), act=acts, bias=True, scheme="glorot")
+    x, y = data(sizes, 6)
+    some = {"lr": 0.02, "epochs": 6, "batch_size": 4, "log_every": 2}
+    ours, theirs = (funcnn.train(params, x, y, engine=engine, **some) for engine in ENGINES)
+    assert_close(ours, theirs, 1e-12)
+    assert tuple(layer.act for layer in theirs[0].layers) == acts
+    alone, history = funcnn.train(
+        funcnn.init(sizes, seed=1, act=acts, bias=True, scheme="glorot"), x, y, engine="auto", **some
+    )
+    assert history.engine == "compiled"
+    for mine, its in zip(theirs[0].layers, alone.layers, strict=True):
+        assert bits(mine.w[1]) == bits(its.w)
+
+
+def test_an_activation_that_numba_cannot_compile_runs_on_numpy():
+    params, (x, y) = funcnn.init((2, 3, 1), act=(UNCOMPILABLE, "sigmoid")), data((2, 3, 1), 4)
+    with pytest.raises(ValueError, match=r"compile.*'looked_up'.*engine='numpy'"):
+        funcnn.train(params, x, y, epochs=2, engine="compiled")
+    final, history = funcnn.train(params, x, y, epochs=2, engine="auto")
+    assert history.engine == "numpy"
+    assert final == funcnn.train(params, x, y, epochs=2, engine="numpy")[0]
+
+
+@pytest.mark.parametrize("name", ["quartic", "mse"], ids=["own name", "name of a built-in one"])
+def test_a_loss_of_ones_own_runs_on_numpy(name):
+    loss = attrs.evolve(MADE_ON_THE_SPOT, name=name)
+    params, (x, y) = funcnn.init((2, 3, 1), seed=1), data((2, 3, 1), 4)
+    with pytest.raises(ValueError, match=f"compiled.*{name}.*engine='numpy'"):
+        funcnn.train(params, x, y, epochs=2, engine="compiled", loss=loss)
+    final, history = funcnn.train(params, x, y, epochs=2, engine="auto", loss=loss, batch_size="full", lr=0.5)
+    assert history.engine == "numpy"
+    expected = params
+    for _ in range(2):
+        expected = funcnn.sgd_step(expected, funcnn.grads(expected, x, y, loss=loss), 0.5)
+    assert final == expected
+
+
+def test_without_numba_all_works_on_numpy(monkeypatch):
+    monkeypatch.setattr("funcnn.training.find_spec", lambda name: None)
+    run = funcnn.run(Experiment(epochs=2))
+    assert run.history.engine == "numpy"
+    assert run.params == funcnn.run(Experiment(epochs=2, engine="numpy")).params
+    with pytest.raises(ValueError, match=r"needs numba: pip install 'funcnn\[fast\]'.*engine='numpy'"):
+        funcnn.run(Experiment(epochs=2, engine="compiled"))
+
+
+@pytest.mark.parametrize(
+    ("what", "absent"),
+    [
+        ("import funcnn", "matplotlib click numba jax"),
+        ("import funcnn; funcnn.run(funcnn.Experiment(epochs=1, engine='numpy'))", "matplotlib click numba jax"),
+        ("import funcnn; funcnn.run(funcnn.Experiment(epochs=1))", "matplotlib click jax"),
+    ],
+)
+def test_importing_the_library_imports_nothing_heavy(what, absent):
+    code = f"{what}; import sys; print(*[name for name in {absent.split()} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+# --- ensembles -------------------------------------------------------------------------------------------------------
+
+
+#: Ensembles in which some members learn, some diverge at different epochs and some die.
+FATES = {
+    "sigmoid": {"seed": tuple(range(7))},
+    "diverging": {"act": "leaky_relu", "lr": 3.0, "seed": (11, 13, 0, 16, 21, 1, 2)},
+    "dying": {"act": "relu", "lr": 1.0, "seed": (0, 2, 9, 11, 14, 24, 39)},
+    "both": {"act": "relu", "seed": (14, 14, 11, 9, 9, 2, 0), "lr": (0.1, 1e100, 1e100, 1.0, 0.1, 1e100, 0.1)},
+    "batches": {
+        "act": ("tanh", "relu", "none"),
+        "bias": True,
+        "batch_size": 5,
+        "shuffle": True,
+        "seed": tuple(range(7)),
+    },
+    "rates": {"loss": "mse", "lr": (0.1, 0.5, 1.0, 0.1, 2.0, 3.0, 4.0), "hidden": (4,), "batch_size": "full"},
+    "one start": {"act": "leaky_relu", "seed": 13, "lr": (0.1, 3.0, 1.0, 1e100, 3.0, 0.5, 2.0)},
+    "twins": {"act": "tanh", "seed": (3, 3, 3, 4, 4, 3, 3)},
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("log_every", [1, 7, 500])
+@pytest.mark.parametrize("fate", FATES)
+def test_a_member_has_the_bits_of_its_solo_run(fate, log_every, engine, bits):
+    fields = {"epochs": 20, "log_every": log_every, "engine": engine, **FATES[fate]}
+    together = [funcnn.run(Experiment(**fields), threads=threads) for threads in (1, 2, 3)]
+    assert bits(together[1]) == bits(together[2]) == bits(together[0])
+    for k in range(7):
+        one = {
+            name: value[k] if name in ("seed", "lr") and isinstance(value, tuple) else value
+            for name, value in fields.items()
+        }
+        solo, member = funcnn.run(Experiment(**one)), funcnn.member(together[0], k)
+        assert member.experiment == solo.experiment
+        assert bits(member.params) == bits(solo.params)
+        for name in ("epoch", "loss", "accuracy", "logged", "grad_norm", "snapshots"):
+            assert bits(getattr(member.history, name)) == bits(getattr(solo.history, name)), name
+        assert bits(member) == bits(solo)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_ensembles_above_hold_what_they_promise(engine):
+    def kinds(fate):
+        run = funcnn.run(Experiment(epochs=300, engine=engine, **FATES[fate]))
+        said = [funcnn.diagnose(funcnn.member(run, k)) for k in range(7)]
+        return {one.kind for one in said if one}
+
+    assert {"diverged", "plateau"} <= kinds("diverging")
+    assert {"dead"} <= kinds("dying")
+    assert {"diverged", "dead"} <= kinds("both")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_records_of_a_member_that_diverged_equal_those_of_its_solo_run(engine):
+    fields = {"epochs": 20, "engine": engine, "act": "leaky_relu", "lr": 3.0}
+    run = funcnn.run(Experiment(seed=(13, 0), **fields))
+    assert funcnn.member(run, 0) == funcnn.run(Experiment(seed=13, **fields))
+    assert funcnn.member(run, 1) == funcnn.run(Experiment(seed=0, **fields))
+    assert funcnn.member(run, 0) != funcnn.member(run, 1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("sizes", [(2, 3, 1), (40, 32, 3)])
+def test_members_keep_their_bits_where_the_ensemble_is_cut_into_parts(sizes, dtype, engine, bits):
+    # Members this wide, in batches this long, are worked on a few at a time, whatever the number of threads.
+    members, n = 9, 60
+    x, y = data(sizes, n, members)
+    params = funcnn.init(sizes, seed=range(members), act="tanh", bias=True, scheme="glorot", dtype=dtype)
+    rates = np.linspace(0.01, 0.1, members)
+    some = {"epochs": 2, "batch_size": 50, "log_every": 1, "snapshots": (0, 1, 2), "engine": engine}
+    results = [funcnn.train(params, x, y, lr=rates, threads=threads, **some) for threads in (1, 2, 3, 9, 20)]
+    assert all(bits(other) == bits(results[0]) for other in results[1:])
+    final, history = results[0]
+    for k in range(members):
+        start = funcnn.init(sizes, seed=k, act="tanh", bias=True, scheme="glorot", dtype=dtype)
+        solo, told = funcnn.train(start, x[k], y[k], lr=float(rates[k]), **some)
+        for mine, its in zip(final.layers, solo.layers, strict=True):
+            assert bits((mine.w[k], mine.b[k])) == bits((its.w, its.b))
+        assert bits(history.loss[:, k]) == bits(told.loss)
+        assert bits(history.accuracy[:, k]) == bits(told.accuracy)
+        assert bits(history.grad_norm[..., k]) == bits(told.grad_norm)
+        for (epoch, mine), (its_epoch, its) in zip(history.snapshots, told.snapshots, strict=True):
+            assert epoch == its_epoch
+            assert bits(mine.layers[0].w[k]) == bits(its.layers[0].w)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_ensemble_of_one_is_an_ensemble(engine, bits):
+    run = funcnn.run(Experiment(epochs=5, seed=(3,), engine=engine))
+    assert run.history.loss.shape == (5, 1)
+    assert run.params.layers[0].w.shape == (1, 2, 3)
+    assert bits(funcnn.member(run, 0)) == bits(funcnn.run(Experiment(epochs=5, seed=3, engine=engine)))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("shared", ["x", "y", "params"])
+def test_an_ensemble_may_share_what_it_has_in_common(shared, engine, bits):
+    sizes, members = (2, 3, 1), 3
+    x, y = data(sizes, 5, members)
+    params = funcnn.init(sizes, seed=range(members))
+    given = {"x": x, "y": y, "params": params}
+    spelled = dict(given)
+    if shared == "params":
+        given["params"], spelled["params"] = funcnn.init(sizes, seed=8), funcnn.init(sizes, seed=[8] * members)
+    else:
+        given[shared] = given[shared][0]
+        spelled[shared] = np.repeat(given[shared][None], members, axis=0)
+    ours, theirs = (
+        funcnn.train(some["params"], some["x"], some["y"], epochs=4, log_every=2, engine=engine)
+        for some in (given, spelled)
+    )
+    assert ours[1].loss.shape == (4, members)
+    assert bits(ours) == bits(theirs)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_members_that_have_stopped_are_not_a_number_from_then_on(engine):
+    run = funcnn.run(Experiment(act="leaky_relu", lr=3.0, seed=(13, 0, 21), epochs=20, engine=engine))
+    history = run.history
+    assert history.loss.shape == history.accuracy.shape == (20, 3)
+    for k, ran in enumerate((4, 20, 1)):
+        assert np.isfinite(history.accuracy[:ran, k]).all()
+        assert np.isnan(history.accuracy[ran:, k]).all()
+        assert np.isnan(history.loss[ran:, k]).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("log_every", [1, 500])
+def test_an_ensemble_whose_members_all_diverge_stops_with_the_last_of_them(log_every, engine):
+    e = Experiment(act="leaky_relu", lr=3.0, seed=(21, 13), epochs=20, engine=engine, log_every=log_every)
+    history = funcnn.run(e).history
+    assert history.loss.shape == (4, 2)
+    np.testing.assert_array_equal(history.epoch, range(4))
+    np.testing.assert_array_equal(history.logged, range(0, 4, log_every))

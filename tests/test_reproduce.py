@@ -1,0 +1,93 @@
+"""``funcnn reproduce``: the page against a golden, its pictures, and every number of the report on it."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from funcnn_cli import main
+
+from goldens import compare
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    result = CliRunner().invoke(main, ["reproduce", "--seeds", "5", "--out", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder, result.stdout
+
+
+def test_page_and_table_against_goldens(page, rewrite_goldens):
+    folder, stdout = page
+    compare("reproduce.md", (folder / "README.md").read_text(encoding="utf-8"), rewrite=rewrite_goldens)
+    compare("reproduce.txt", stdout, rewrite=rewrite_goldens)
+
+
+def test_every_picture_on_the_page_is_there_and_no_other(page):
+    folder, _ = page
+    shown = set(re.findall(r'src="([^"]+)"', (folder / "README.md").read_text(encoding="utf-8")))
+    assert shown == {path.name for path in folder.glob("*.svg")}
+    for path in folder.glob("*.svg"):
+        assert path.stat().st_size < 150_000, path.name
+
+
+def test_every_number_of_the_report_is_on_the_page(page):
+    """Each number that the report printed stands on the page in one of the forms the page writes it."""
+    text = (page[0] / "README.md").read_text(encoding="utf-8")
+    on_page = set(re.findall(r"(?<![\d.])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?", text))
+
+    def numbers(value):
+        if isinstance(value, dict):
+            for one in value.values():
+                yield from numbers(one)
+        elif isinstance(value, list):
+            for one in value:
+                yield from numbers(one)
+        elif isinstance(value, int | float):
+            yield value
+
+    for value in numbers(json.loads((ROOT / "cli" / "report" / "report.json").read_text())):
+        forms = {f"{value:.9g}", f"{value:.8f}", f"{value:.5f}", f"{value:.6g}", f"{value:.2f}", f"{value:.1f}"}
+        assert on_page & (forms | {repr(value), f"{value:g}", f"{value:,}"}), value
+
+
+def test_some_experiments_only(tmp_path):
+    words = ["reproduce", "dead-relu", "--seeds", "3", "--out", str(tmp_path)]
+    result = CliRunner().invoke(main, [*words, "--json"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["accuracies"][0]["experiment"] == "dead-relu"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "dead-relu.md",
+        "dead-relu-gradients.svg",
+        "dead-relu-learning.svg",
+    }
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    CliRunner().invoke(main, words)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_committed_page_is_what_the_command_says_it_is():
+    text = (ROOT / "figures" / "README.md").read_text(encoding="utf-8")
+    assert "`funcnn reproduce --seeds 100`" in text
+    shown = set(re.findall(r'src="([^"]+)"', text))
+    assert shown == {path.name for path in (ROOT / "figures").glob("*.svg")}
+
+
+def test_without_numba_it_says_beforehand_how_long_it_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr("funcnn.training.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(sys.modules["funcnn_cli.reproduce"], "_collect", _only_forewarned)
+    result = CliRunner().invoke(main, ["reproduce", "dead-relu", "--seeds", "2", "--out", str(tmp_path)])
+    assert "numba is not installed: this will take about" in result.stderr
+
+
+def _only_forewarned(experiments, seeds, jobs):
+    from funcnn_cli.reproduce import _forewarn
+
+    _forewarn(experiments, seeds, jobs)
+    raise SystemExit(0)

@@ -1,0 +1,245 @@
+"""Files: what was saved comes back, and nothing else is taken for it."""
+
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+
+import funcnn
+from funcnn import Activation, Experiment, Layer, Params
+
+CUBE = Activation("cube", lambda z: z**3, lambda z, a: 3 * z**2)
+
+RECORDS = {
+    "params": funcnn.init((2, 3, 1), seed=3),
+    "biases": funcnn.init((2, 3, 1), seed=3, bias=True, act=("relu", "none")),
+    "float32": funcnn.init((2, 3, 1), seed=3, dtype=np.float32),
+    "many layers": funcnn.init([2] * 14, seed=3, bias=True),
+    "ensemble": funcnn.init((2, 3, 1), seed=range(4)),
+    "run": funcnn.run(Experiment(epochs=6, log_every=2)),
+    "run of an ensemble": funcnn.run(
+        Experiment(epochs=6, seed=(1, 2), lr=(0.1, 0.2), act=("relu", "tanh", "none"), batch_size="full", bias=True)
+    ),
+    "run that diverged": funcnn.run(Experiment(epochs=20, seed=13, lr=3.0, act="leaky_relu")),
+    "member": funcnn.member(funcnn.run(Experiment(epochs=6, seed=(1, 2))), 1),
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "net.npz"
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_what_was_saved_comes_back(name, path, bits):
+    record = RECORDS[name]
+    funcnn.save(path, record)
+    back = funcnn.load(str(path))
+    assert type(back) is type(record)
+    assert bits(back) == bits(record)
+    assert back == record
+
+
+def test_what_comes_back_is_read_only_and_trains_on(path, bits):
+    funcnn.save(path, RECORDS["run"])
+    run = funcnn.load(path)
+    with pytest.raises(ValueError, match="read-only"):
+        run.params.layers[0].w[0, 0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        run.history.loss[0] = 1
+    assert hash(run.experiment) == hash(RECORDS["run"].experiment)
+    assert bits(funcnn.run(run.experiment)) == bits(run)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_same_record_gives_the_same_bytes(name, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"  # no suffix is added
+    funcnn.save(first, RECORDS[name])
+    funcnn.save(str(second), RECORDS[name])
+    assert first.read_bytes() == second.read_bytes()
+    assert {info.date_time for info in zipfile.ZipFile(first).infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert sorted(tmp_path.iterdir()) == [first, second]
+
+
+def test_an_activation_of_ones_own_is_asked_for(path):
+    params = funcnn.init((2, 3, 1), act=(CUBE, "relu"))
+    funcnn.save(path, params)
+    with pytest.raises(ValueError, match="unknown activation 'cube'"):
+        funcnn.load(path)
+    with pytest.raises(ValueError, match="unknown activation 'cube'; did you mean 'cubes'"):
+        funcnn.load(path, activations=[attrs.evolve(CUBE, name="cubes")])
+    assert funcnn.load(path, activations=iter([CUBE])) == params
+
+
+def test_an_activation_of_ones_own_is_not_mistaken_for_a_built_in_one_of_its_name(path):
+    own = attrs.evolve(CUBE, name="relu")
+    params = Params([Layer(np.ones((2, 1)), None, own)])
+    try:
+        funcnn.save(path, params)
+    except ValueError:  # refusing the name is an answer, too
+        return
+    assert funcnn.load(path, activations=[own]) == params
+
+
+# --- files that are not ours, or no longer ---------------------------------------------------------------------------
+
+
+def contents(path):
+    with np.load(path) as file:
+        return {key: file[key] for key in file.files}
+
+
+def rewritten(path, change):
+    """Save a network, and write its file again with another header."""
+    funcnn.save(path, RECORDS["params"])
+    arrays = contents(path)
+    header = json.loads(str(arrays.pop("header")))
+    np.savez(path, header=np.array(json.dumps(change(header))), **arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda header: {**header, "version": 2}, "version 2.*reads version 1"),
+        (lambda header: {**header, "version": "1"}, "version"),
+        (lambda header: {**header, "format": "other"}, ""),
+        (lambda header: {"version": 1}, ""),
+        (lambda header: {key: header[key] for key in ("format", "version")}, "damaged"),
+        (lambda header: [header], ""),
+        (lambda header: {**header, "record": {"record": "os.system"}}, "damaged"),
+        (lambda header: {**header, "record": {**header["record"], "more": 1}}, "damaged"),
+        (lambda header: {**header, "record": {"record": "Params"}}, "damaged"),
+        (lambda header: {**header, "record": {"record": "Params", "layers": 5}}, "damaged"),
+        (lambda header: {**header, "record": {"array": "array99"}}, "damaged"),
+        (lambda header: {**header, "record": {"array": "array0"}}, "damaged|not a"),
+        (lambda header: {**header, "record": 5}, "damaged|not a"),
+        (lambda header: {**header, "record": {"record": "Params", "layers": [1, 2]}}, "damaged|not a"),
+    ],
+)
+def test_another_header_is_refused(change, message, path):
+    rewritten(path, change)
+    with pytest.raises(ValueError, match=rf"net\.npz.*{message}"):
+        funcnn.load(path)
+
+
+class Trap:
+    """Unpickling it would leave a trace."""
+
+    sprung = False
+
+    def __reduce__(self):
+        return setattr, (Trap, "sprung", True)
+
+
+def pickled_array(path):
+    np.savez(path, header=np.array([Trap()], dtype=object))
+
+
+def pickled_array_beside_a_header(path):
+    funcnn.save(path, RECORDS["params"])
+    arrays = contents(path)
+    np.savez(path, **{**arrays, "array0": np.array([Trap()], dtype=object)})
+
+
+def array_missing(path):
+    funcnn.save(path, RECORDS["params"])
+    arrays = contents(path)
+    arrays.pop("array0")
+    np.savez(path, **arrays)
+
+
+STRANGERS = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("epoch,loss\n0,0.25\n"),
+    "pickle": lambda path: path.write_bytes(pickle.dumps(Trap())),
+    "npy": lambda path: np.save(path.open("wb"), np.ones(3)),
+    "npz of another": lambda path: np.savez(path, w=np.ones(3)),
+    "zip without arrays": lambda path: zipfile.ZipFile(path, "w").writestr("header", "{}"),
+    "empty zip": lambda path: zipfile.ZipFile(path, "w").close(),
+    "pickled header": pickled_array,
+    "pickled array": pickled_array_beside_a_header,
+    "array missing": array_missing,
+    "header of numbers": lambda path: np.savez(path, header=np.ones(3)),
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", STRANGERS)
+def test_strangers_are_refused_by_name_and_never_unpickled(name, path):
+    STRANGERS[name](path)
+    Trap.sprung = False
+    with pytest.raises(ValueError, match=r"net\.npz"):
+        funcnn.load(path)
+    assert not Trap.sprung
+
+
+def test_a_truncated_file_is_refused(path):
+    funcnn.save(path, RECORDS["run"])
+    whole = path.read_bytes()
+    for length in [*range(0, 200, 7), *range(200, len(whole), 97), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"net\.npz"):
+            funcnn.load(path)
+
+
+def test_a_damaged_file_is_refused_or_still_whole(path, bits):
+    record = RECORDS["biases"]
+    funcnn.save(path, record)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place, bit in zip(rng.integers(0, len(whole), 800), rng.integers(0, 8, 800), strict=True):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << bit
+        path.write_bytes(damaged)
+        try:
+            back = funcnn.load(path)
+        except ValueError as error:
+            assert "net.npz" in str(error)  # noqa: PT017
+        else:
+            assert bits(back) == bits(record)
+
+
+def test_a_missing_file_is_missing(path):
+    with pytest.raises(FileNotFoundError, match=r"net\.npz"):
+        funcnn.load(path)
+    with pytest.raises(OSError, match="beside"):
+        funcnn.save(path.parent / "beside" / "net.npz", RECORDS["params"])
+
+
+@pytest.mark.parametrize("record", [None, {"w": 1}, np.ones(3), RECORDS["params"].layers[0], funcnn.xor()], ids=repr)
+def test_only_networks_and_runs_are_saved(record, path):
+    with pytest.raises(TypeError, match=f"Params or a Run, got {type(record).__name__}"):
+        funcnn.save(path, record)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("when", ["replace", "write_bytes"])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=repr)
+def test_a_save_that_is_cut_short_leaves_the_old_file_and_nothing_else(when, error, path, monkeypatch, bits):
+    funcnn.save(path, RECORDS["run"])
+    before = path.read_bytes()
+
+    def cut_short(self, argument):
+        if when == "write_bytes":  # half of it is on the disk already
+            with self.open("wb") as file:
+                file.write(argument[: len(argument) // 2])
+        raise error
+
+    monkeypatch.setattr(Path, when, cut_short)
+    with pytest.raises(type(error)):
+        funcnn.save(path, RECORDS["params"])
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+    assert bits(funcnn.load(path)) == bits(RECORDS["run"])
+
+
+def test_saving_again_replaces_the_file(path, bits):
+    for name in ("run", "params"):
+        funcnn.save(path, RECORDS[name])
+    assert bits(funcnn.load(path)) == bits(RECORDS["params"])
+    assert list(path.parent.iterdir()) == [path]
