@@ -69,8 +69,8 @@ def show(file: Path, as_json: bool) -> None:
 def list_names(as_json: bool) -> None:
     """List the data sets, activations, losses, weight schemes, engines and experiments."""
     import funcnn
+    from funcnn.engines import ENGINES
     from funcnn.experiments import SUITES
-    from funcnn.training import ENGINES
 
     from . import listing
 

@@ -20,13 +20,12 @@ import numba
 import numpy as np
 
 from .activations import ACTIVATIONS, LEAK
+from .engines import TOGETHER
 from .records import Activation, Array, Layer, Loss, Params, read_only
 
 CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
 SIGMOID, RELU, TANH, LEAKY_RELU = (CODES[name] for name in ("sigmoid", "relu", "tanh", "leaky_relu"))
 RUNNING, DIVERGED, FIXED = range(3)
-#: From so many small networks on it pays to train them side by side.
-TOGETHER = 8
 
 
 def _compiled(function: Callable[..., Any], *, cache: bool = True) -> Any:

@@ -1,31 +1,29 @@
 """Training: a fold over epochs that leaves an immutable history."""
 
+import functools
 import itertools
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
+import attrs
 import numpy as np
 
-from . import checks, workspace
-from .losses import LOSSES, loss_named
+from . import checks
+from .engines import CACHE, ENGINES, choose_engine, engine_start, room
+from .losses import loss_named
 from .network import forward, grads
 from .optimizers import sgd_step
-from .records import Activation, Array, History, Loss, Params, arrays, map_arrays, read_only
+from .records import Array, History, Loss, Params, arrays, map_arrays, read_only
 
 Carry = TypeVar("Carry")
 X = TypeVar("X")
 Y = TypeVar("Y")
 
-ENGINES = ("auto", "numpy", "compiled")
-
 #: Multiplications between two looks at the keyboard and the progress bar: some tenths of a second.
 SEGMENT_WORK = 1 << 27
-#: Bytes that a part of an ensemble may work on: a core's second cache for NumPy, its first for the kernel.
-CACHE = {"numpy": 1 << 19, "compiled": 1 << 16}
 #: Rows of data for which the gradient norm is measured at once.
 ROWS = 1024
 
@@ -131,93 +129,75 @@ def train(
     params, x, y, lr = _spread(params, x, y, lr)
     if engine == "auto":
         engine = choose_engine(params, n, rows, epochs, loss)
-    start = _engine(engine, params, loss)
+    start = engine_start(engine, params, loss)
     parts = [
         (*start(part, xs, ys, lr=rates, loss=loss, batch_size=rows), xs, ys)
         for part, xs, ys, rates in _parts(params, x, y, lr, rows if engine == "numpy" else 1, threads, CACHE[engine])
     ]
+    logged = set(range(0, epochs, log_every))
+    spans = _spans(params, n, rows, epochs, logged | kept | {epochs})
 
-    def segment(running: bool, span: range) -> tuple[bool, tuple[Any, ...] | None]:
-        """Train every part for a span of epochs, unless all members have diverged."""
-        if not running:
-            return False, None
+    def segment(running: bool, span: range) -> tuple[bool, _Segment | None]:
         orders = [np.random.default_rng([seed, epoch]).permutation(n) if shuffle else None for epoch in span]
-
-        def work(part: tuple[Any, ...]) -> tuple[Any, ...]:
-            advance, current, xs, ys = part
-            with np.errstate(all="ignore"):  # divergence is a result, not a warning
-                begin = current() if span[0] % log_every == 0 or span[0] in kept else None
-                norm = _grad_norm(begin, xs, ys, loss) if begin and span[0] % log_every == 0 else None
-                return begin, norm, *advance(orders)
-
-        begins, norms, losses, accuracies = zip(*each(work, parts), strict=True)
-        if progress:
+        work = functools.partial(_advance, orders, loss, span[0] in logged, span[0] in kept)
+        done = _put_together(span[0], list(each(work, parts))) if running else None
+        if done and progress:
             progress(span.stop)
-        losses, accuracies = _join(losses), _join(accuracies)
-        # A member that has stopped has no accuracy any more, so a row without any is beyond the run.
-        ran = int(np.sum(~np.all(np.isnan(accuracies).reshape(len(span), -1), axis=1)))
-        if not ran:
-            return False, None
-        norm = None if norms[0] is None else _join(norms)
-        snapshot = _join_params(begins) if span[0] in kept else None
-        return ran == len(span), (span[0], losses[:ran], accuracies[:ran], norm, snapshot)
+        return done is not None and len(done.loss) == len(span), done
 
-    spans = _spans(params, n, rows, epochs, {*range(0, epochs, log_every), *kept, epochs})
     with ThreadPoolExecutor(threads) as pool:
         each: Any = pool.map if len(parts) > 1 else map
         _, segments = scan(segment, True, spans)
-    begins, losses, accuracies, norms, weights = zip(*[one for one in segments if one], strict=True)
     final = _join_params([current() for _, current, _, _ in parts])
-    loss_of_epoch = read_only(np.concatenate(losses))
-    taken = [(begin, snapshot) for begin, snapshot in zip(begins, weights, strict=True) if snapshot]
-    if epochs in kept and len(loss_of_epoch) == epochs:
-        taken.append((epochs, final))
-    return final, History(
-        epoch=read_only(np.arange(len(loss_of_epoch))),
-        loss=loss_of_epoch,
-        accuracy=read_only(np.concatenate(accuracies)),
-        logged=read_only(np.array([b for b, norm in zip(begins, norms, strict=True) if norm is not None])),
-        grad_norm=read_only(np.stack([norm for norm in norms if norm is not None])),
-        snapshots=tuple(taken),
+    history = _history([one for one in segments if one], engine)
+    if epochs in kept and len(history.loss) == epochs:
+        history = attrs.evolve(history, snapshots=(*history.snapshots, (epochs, final)))
+    return final, history
+
+
+@attrs.frozen(eq=False)
+class _Segment:
+    """What a span of epochs gave: losses (E,) or (E, K), and what was measured when it began."""
+
+    epoch: int
+    loss: Array
+    accuracy: Array
+    grad_norm: Array | None
+    begin: Params | None
+
+
+def _advance(orders: Sequence[Array | None], loss: Loss, logged: bool, kept: bool, part: Any) -> tuple[Any, ...]:
+    """Train one part of an ensemble for a span of epochs."""
+    advance, current, x, y = part
+    with np.errstate(all="ignore"):  # divergence is a result, not a warning
+        begin = current() if logged or kept else None
+        norm = _grad_norm(begin, x, y, loss) if logged and begin else None
+        return begin if kept else None, norm, *advance(orders)
+
+
+def _put_together(epoch: int, parts: Sequence[tuple[Any, ...]]) -> _Segment | None:
+    """Put together what the parts gave; None when every member had stopped before."""
+    begins, norms, losses, accuracies = zip(*parts, strict=True)
+    loss, accuracy = _join(losses), _join(accuracies)
+    # A member that has stopped has no accuracy any more, so a row without any is beyond the run.
+    ran = np.count_nonzero(~np.all(np.isnan(accuracy).reshape(len(accuracy), -1), axis=1))
+    norm = None if norms[0] is None else _join(norms)
+    begin = None if begins[0] is None else _join_params(begins)
+    return _Segment(epoch, loss[:ran], accuracy[:ran], norm, begin) if ran else None
+
+
+def _history(segments: Sequence[_Segment], engine: str) -> History:
+    loss = read_only(np.concatenate([one.loss for one in segments]))
+    norms = [(one.epoch, one.grad_norm) for one in segments if one.grad_norm is not None]
+    return History(
+        epoch=read_only(np.arange(len(loss))),
+        loss=loss,
+        accuracy=read_only(np.concatenate([one.accuracy for one in segments])),
+        logged=read_only(np.array([epoch for epoch, _ in norms])),
+        grad_norm=read_only(np.stack([norm for _, norm in norms])),
+        snapshots=tuple((one.epoch, one.begin) for one in segments if one.begin is not None),
         engine=engine,
     )
-
-
-def choose_engine(params: Params, n: int, batch_size: int, epochs: int, loss: Loss) -> str:
-    """Name the faster engine for a run: what ``engine="auto"`` means.
-
-    "compiled" where it can run and pays: where a NumPy call costs more than the arithmetic in it.
-    """
-    if _obstacle(params, loss):
-        return "numpy"
-    return "compiled"
-
-
-def _engine(engine: str, params: Params, loss: Loss) -> Any:
-    """Return the ``start`` function of an engine, or say why it cannot run this."""
-    if engine == "numpy":
-        return workspace.start
-    if obstacle := _obstacle(params, loss):
-        raise ValueError(f"engine 'compiled' cannot run this: {obstacle}; engine='numpy' can")
-    from . import kernels
-
-    return kernels.start
-
-
-def _obstacle(params: Params, loss: Loss) -> str | None:
-    """Say why the compiled engine cannot run this, or None where it can."""
-    if not find_spec("numba"):
-        return "it needs numba: pip install 'funcnn[fast]'"
-    if LOSSES.get(loss.name) is not loss:
-        return f"it knows the losses {', '.join(LOSSES)}, not one's own {loss.name!r}"
-    own = [layer.act for layer in params.layers if isinstance(layer.act, Activation)]
-    if own:
-        from . import kernels
-
-        for act in own:
-            if not kernels.can_compile(act):
-                return f"numba cannot compile the activation {act.name!r}"
-    return None
 
 
 def _cores() -> int:
@@ -258,8 +238,7 @@ def _parts(
         yield params, x, y, lr
         return
     members = len(first)
-    per_member = sum(3 * layer.w[0].size + 5 * rows * layer.w.shape[-1] for layer in params.layers) * first.itemsize
-    size = max(1, min(-(-members // threads), cache // per_member))
+    size = max(1, min(-(-members // threads), cache // room(params, rows)))
     for begin in range(0, members, size):
         some = slice(begin, begin + size)
         xs, ys = (array[some] if array.ndim == 3 and len(array) > 1 else array for array in (x, y))

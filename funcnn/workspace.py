@@ -21,6 +21,8 @@ from .records import Activation, Array, Loss, Params, arrays, map_arrays, read_o
 #: Predictions are kept and reduced to losses for as many epochs at once as fit in so many numbers.
 KEPT_PREDICTIONS = 1 << 16
 
+#: Weights updated at once.
+PIECE = 1 << 14
 #: Batches kept from epoch to epoch.
 KEPT_BATCHES = 1 << 12
 
@@ -40,7 +42,6 @@ def start(
     n, k = x.shape[-2], y.shape[-1]
     shapes = [array.shape[-2:] for array in arrays(params)]
     flat = np.ascontiguousarray(np.concatenate([w.reshape(*lead, -1) for w in arrays(params)], axis=-1))
-    weights, zeros = flat.reshape(-1), np.zeros(flat.size, dtype)
     stopped, stopped_flat = np.zeros(lead, bool), flat.copy()
     steps = {rows: _step(params, flat, rows, lr, loss) for rows in {batch_size, n % batch_size or batch_size}}
     out = np.empty((*lead, n, k), dtype)
@@ -65,20 +66,24 @@ def start(
                 step(*batch)
             predictions[..., order, :] = out
 
+    def diverging() -> Array:
+        return ~np.isfinite(flat).all(axis=-1) & ~stopped
+
     def block(orders: Orders) -> list[Array]:
         if last_row:  # every later epoch is the same
             return [np.repeat(row, len(orders), axis=0) for row in last_row]
         predictions = np.empty((len(orders), *lead, n, k), dtype)
-        last_epoch = np.where(stopped, -1, len(orders))
-        for index, order in enumerate(orders):
-            before = flat.copy() if index == len(orders) - 1 else flat
-            epoch(order, predictions[index])
-            if math.isnan(weights.dot(zeros)):  # some weight is infinite or NaN, now or since earlier
-                diverged = ~np.isfinite(flat).all(axis=-1) & ~stopped
-                stopped_flat[diverged], last_epoch[diverged] = flat[diverged], index
-                stopped[diverged] = True
-                if np.all(stopped):
-                    break
+        begin, last_epoch = flat.copy(), np.where(stopped, -1, len(orders))
+        for order, one in zip(orders[:-1], predictions, strict=False):
+            epoch(order, one)
+        before = flat.copy()
+        epoch(orders[-1], predictions[-1])
+        if np.any(diverging()):  # rare: go back, and see in which epoch
+            flat[...] = begin
+            for index, order in enumerate(orders):
+                epoch(order, predictions[index])
+                now = diverging()
+                stopped_flat[now], last_epoch[now], stopped[now] = flat[now], index, True
         reports = [loss.report(predictions, y), accuracy(predictions, y)]
         for report in reports:
             report[np.arange(len(orders)).reshape(-1, *[1] * len(lead)) > last_epoch] = np.nan
@@ -118,6 +123,9 @@ def _step(params: Params, flat: Array, rows: int, lr: Any, loss: Loss) -> Callab
     lead, dtype = flat.shape[:-1], flat.dtype
     rate = np.asarray(lr, dtype)[..., None] if np.ndim(lr) else np.asarray(lr, dtype)
     dflat = np.empty_like(flat)
+    # The update goes through memory twice, so it does it in pieces that stay in the cache in between.
+    cuts = range(PIECE, flat.shape[-1], PIECE)
+    pieces = list(zip(np.split(flat, cuts, axis=-1), np.split(dflat, cuts, axis=-1), strict=True))
     w, b = zip(*_layers(params, flat), strict=True)
     dw, db = zip(*_layers(params, dflat), strict=True)
     # One vector for each of z, a, the derivative and spare room, with a view of it for each layer.
@@ -154,8 +162,9 @@ def _step(params: Params, flat: Array, rows: int, lr: Any, loss: Loss) -> Callab
                 np.add.reduce(delta, axis=-2, keepdims=True, out=db)
             if w_t is not None:
                 error = delta_times(w_t, below)
-        np.multiply(dflat, rate, dflat)
-        np.subtract(flat, dflat, flat)
+        for weights, gradient in pieces:
+            np.multiply(gradient, rate, gradient)
+            np.subtract(weights, gradient, weights)
 
     return step
 

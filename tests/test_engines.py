@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import funcnn
 from funcnn import Activation, Experiment, Loss
+from funcnn.engines import choose_engine
 
 ENGINES = ["numpy", "compiled"]
 CUBE = Activation("cube", lambda z: z * z * z, lambda z, a: 3.0 * z * z)
@@ -80,8 +81,27 @@ def test_compiled_agrees_with_numpy_over_some_hundred_epochs_of_xor(act):
     assert_close(*[(run.params, run.history) for run in runs], 1e-11)
 
 
-def test_auto_is_compiled_for_the_lab():
-    assert funcnn.run(Experiment(epochs=2)).history.engine == "compiled"
+def test_auto_is_compiled_for_the_lab_but_not_for_what_is_over_before_the_kernel_is_loaded():
+    assert funcnn.run(Experiment()).history.engine == "compiled"
+    assert funcnn.run(Experiment(epochs=2)).history.engine == "numpy"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "members", "batch_size", "engine"),
+    [
+        ((2, 3, 3, 1), 1, 1, "compiled"),
+        ((2, 3, 3, 1), 1, 21, "compiled"),
+        ((2, 3, 3, 1), 1000, 512, "compiled"),
+        ((2, 32, 32, 1), 100, 64, "compiled"),
+        ((2, 512, 512, 1), 1, 1, "compiled"),
+        ((2, 128, 128, 1), 1, 64, "numpy"),
+        ((2, 128, 128, 1), 10, 64, "numpy"),
+        ((784, 512, 512, 10), 1, 128, "numpy"),
+    ],
+)
+def test_auto_weighs_calls_against_arithmetic(sizes, members, batch_size, engine):
+    params = funcnn.init(sizes, seed=range(members) if members > 1 else 0)
+    assert choose_engine(params, 1000, batch_size, 10**6, funcnn.LOSSES["half_sse"]) == engine
 
 
 # --- activations and losses of one's own -----------------------------------------------------------------------------
@@ -96,7 +116,7 @@ def test_compiled_takes_activations_of_ones_own(bits):
     assert_close(ours, theirs, 1e-12)
     assert tuple(layer.act for layer in theirs[0].layers) == acts
     alone, history = funcnn.train(
-        funcnn.init(sizes, seed=1, act=acts, bias=True, scheme="glorot"), x, y, engine="auto", **some
+        funcnn.init(sizes, seed=1, act=acts, bias=True, scheme="glorot"), x, y, engine="compiled", **some
     )
     assert history.engine == "compiled"
     for mine, its in zip(theirs[0].layers, alone.layers, strict=True):
@@ -127,7 +147,7 @@ def test_a_loss_of_ones_own_runs_on_numpy(name):
 
 
 def test_without_numba_all_works_on_numpy(monkeypatch):
-    monkeypatch.setattr("funcnn.training.find_spec", lambda name: None)
+    monkeypatch.setattr("funcnn.engines.find_spec", lambda name: None)
     run = funcnn.run(Experiment(epochs=2))
     assert run.history.engine == "numpy"
     assert run.params == funcnn.run(Experiment(epochs=2, engine="numpy")).params

@@ -79,7 +79,7 @@ def test_committed_page_is_what_the_command_says_it_is():
 
 
 def test_without_numba_it_says_beforehand_how_long_it_takes(tmp_path, monkeypatch):
-    monkeypatch.setattr("funcnn.training.find_spec", lambda name: None)
+    monkeypatch.setattr("funcnn.engines.find_spec", lambda name: None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr(sys.modules["funcnn_cli.reproduce"], "_collect", _only_forewarned)
     result = CliRunner().invoke(main, ["reproduce", "dead-relu", "--seeds", "2", "--out", str(tmp_path)])

@@ -1,0 +1,75 @@
+"""The engines under `train`, and which of them runs what.
+
+An engine is a function ``start(params, x, y, lr, loss, batch_size)`` that sets up a run and returns two functions:
+``advance(orders)``, which trains an epoch for each order of the samples, and ``current()``, which gives the weights.
+"""
+
+from importlib.util import find_spec
+from typing import Any
+
+from . import workspace
+from .losses import LOSSES
+from .records import Activation, Loss, Params
+
+ENGINES = ("auto", "numpy", "compiled")
+
+#: Bytes that a part of an ensemble may work on: a core's second cache for NumPy, its first for the kernel.
+CACHE = {"numpy": 1 << 19, "compiled": 1 << 16}
+#: From so many small networks on it pays to train them side by side in the kernel.
+TOGETHER = 8
+#: Seconds that loading the kernel takes.
+START_UP = 0.3
+
+
+def choose_engine(params: Params, n: int, batch_size: int, epochs: int, loss: Loss) -> str:
+    """Name the engine for a run: what ``engine="auto"`` means, a rule on sizes alone.
+
+    "numpy" for what it does in less time than loading the kernel takes. Otherwise "compiled" where an update takes one
+    sample, where members are so small that they are trained side by side, or where an update of a member is less
+    arithmetic than a NumPy step costs in calls; else "numpy". The constants are fitted to tests/bench/grid.py.
+    """
+    if _obstacle(params, loss):
+        return "numpy"
+    first = params.layers[0].w
+    members = len(first) if first.ndim > 2 else 1
+    weights = sum(layer.w.shape[-2] * layer.w.shape[-1] for layer in params.layers)
+    units = sum(layer.w.shape[-1] for layer in params.layers)
+    seconds = -(-n // batch_size) * epochs * (1e-5 + members * (2e-7 + 1e-9 * batch_size * weights))
+    if seconds < START_UP:
+        return "numpy"
+    together = members >= TOGETHER and room(params, 1) * TOGETHER <= CACHE["compiled"]
+    work = batch_size * (weights + 10 * units)  # an activation costs as much as ten multiplications
+    return "compiled" if batch_size == 1 or together or work <= (16e3 if members == 1 else 120e3) else "numpy"
+
+
+def engine_start(engine: str, params: Params, loss: Loss) -> Any:
+    """Return the ``start`` function of an engine, or say why it cannot run this."""
+    if engine == "numpy":
+        return workspace.start
+    if obstacle := _obstacle(params, loss):
+        raise ValueError(f"engine 'compiled' cannot run this: {obstacle}; engine='numpy' can")
+    from . import kernels
+
+    return kernels.start
+
+
+def _obstacle(params: Params, loss: Loss) -> str | None:
+    """Say why the compiled engine cannot run this, or None where it can."""
+    if not find_spec("numba"):
+        return "it needs numba: pip install 'funcnn[fast]'"
+    if LOSSES.get(loss.name) is not loss:
+        return f"it knows the losses {', '.join(LOSSES)}, not one's own {loss.name!r}"
+    own = [layer.act for layer in params.layers if isinstance(layer.act, Activation)]
+    if own:
+        from . import kernels
+
+        for act in own:
+            if not kernels.can_compile(act):
+                return f"numba cannot compile the activation {act.name!r}"
+    return None
+
+
+def room(params: Params, rows: int) -> int:
+    """Return about how many bytes a member works on with batches of so many rows."""
+    numbers = sum(3 * layer.w.shape[-2] * layer.w.shape[-1] + 5 * rows * layer.w.shape[-1] for layer in params.layers)
+    return int(numbers * params.layers[0].w.itemsize)
