@@ -15,6 +15,8 @@ def users_mistakes() -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         raise click.UsageError(str(error)) from error
+    except BrokenPipeError:  # whoever reads has had enough, which Click ends quietly
+        raise
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
 
@@ -23,7 +25,7 @@ def users_mistakes() -> Iterator[None]:
 def progress(epochs: int, label: str, *, hidden: bool = False) -> Iterator[Callable[[int], Any]]:
     """Show a bar on a terminal's stderr; give a function to call with the number of epochs done."""
     with click.progressbar(
-        length=epochs, label=label, file=sys.stderr, hidden=hidden or not sys.stderr.isatty()
+        length=max(epochs, 1), label=label, file=sys.stderr, hidden=hidden or not sys.stderr.isatty()
     ) as bar:
         yield lambda done: bar.update(done - bar.pos)
 

@@ -14,11 +14,11 @@ from .records import Activation, Loss, Params
 ENGINES = ("auto", "numpy", "compiled")
 
 #: Bytes that a part of an ensemble may work on: a core's second cache for NumPy, its first for the kernel.
-CACHE = {"numpy": 1 << 19, "compiled": 1 << 16}
+CACHE = {"numpy": 1 << 21, "compiled": 1 << 16}
 #: From so many small networks on it pays to train them side by side in the kernel.
 TOGETHER = 8
 #: Seconds that loading the kernel takes.
-START_UP = 0.3
+START_UP = 0.45
 
 
 def choose_engine(params: Params, n: int, batch_size: int, epochs: int, loss: Loss) -> str:
@@ -37,9 +37,9 @@ def choose_engine(params: Params, n: int, batch_size: int, epochs: int, loss: Lo
     seconds = -(-n // batch_size) * epochs * (1e-5 + members * (2e-7 + 1e-9 * batch_size * weights))
     if seconds < START_UP:
         return "numpy"
-    together = members >= TOGETHER and room(params, 1) * TOGETHER <= CACHE["compiled"]
-    work = batch_size * (weights + 10 * units)  # an activation costs as much as ten multiplications
-    return "compiled" if batch_size == 1 or together or work <= (16e3 if members == 1 else 120e3) else "numpy"
+    together = members >= 2 * TOGETHER and room(params, 1) * TOGETHER <= CACHE["compiled"]
+    little = batch_size * weights <= 7_000 and batch_size * units <= 1_200
+    return "compiled" if batch_size == 1 or together or little else "numpy"
 
 
 def engine_start(engine: str, params: Params, loss: Loss) -> Any:

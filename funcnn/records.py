@@ -138,7 +138,7 @@ class History:
         (T,) int, from 0.
     loss, accuracy
         (T,) or (T, K): means over the epoch's samples, each measured just before its own batch's update. NaN after
-        the epoch in which a member's loss was no longer finite.
+        the epoch that left a member's weights no longer finite.
     logged
         (M,) int, the epochs at which `grad_norm` was measured.
     grad_norm
@@ -152,8 +152,8 @@ class History:
 
     epoch: Array = _array()
     loss: Array = _array()
-    accuracy: Array = _array()
-    logged: Array = _array()
-    grad_norm: Array = _array()
+    accuracy: Array = _array(None)
+    logged: Array = _array(None)
+    grad_norm: Array = _array(None)
     snapshots: tuple[tuple[int, Params], ...] = ()
     engine: str = "numpy"

@@ -22,8 +22,8 @@ Carry = TypeVar("Carry")
 X = TypeVar("X")
 Y = TypeVar("Y")
 
-#: Multiplications between two looks at the keyboard and the progress bar: some tenths of a second.
-SEGMENT_WORK = 1 << 27
+#: Seconds, roughly, between two looks at the keyboard and the progress bar.
+SPAN = 0.3
 #: Rows of data for which the gradient norm is measured at once.
 ROWS = 1024
 
@@ -98,7 +98,8 @@ def train(
     snapshots
         Epochs whose starting weights the history keeps; ``epochs`` itself stands for the final ones.
     threads
-        How many threads train an ensemble; by default one per core. Results do not depend on it.
+        How many threads train an ensemble in the kernel; by default one per core. Results do not depend on it. NumPy
+        runs in one, beside those of its BLAS: its calls on small arrays wait for each other more than they gain.
     progress
         Called now and then with the number of epochs done.
 
@@ -130,12 +131,13 @@ def train(
     if engine == "auto":
         engine = choose_engine(params, n, rows, epochs, loss)
     start = engine_start(engine, params, loss)
+    threads = threads if engine == "compiled" else 1
     parts = [
         (*start(part, xs, ys, lr=rates, loss=loss, batch_size=rows), xs, ys)
         for part, xs, ys, rates in _parts(params, x, y, lr, rows if engine == "numpy" else 1, threads, CACHE[engine])
     ]
     logged = set(range(0, epochs, log_every))
-    spans = _spans(params, n, rows, epochs, logged | kept | {epochs})
+    spans = _spans(params, n, rows, epochs, engine, logged | kept | {epochs})
 
     def segment(running: bool, span: range) -> tuple[bool, _Segment | None]:
         orders = [np.random.default_rng([seed, epoch]).permutation(n) if shuffle else None for epoch in span]
@@ -146,7 +148,7 @@ def train(
         return done is not None and len(done.loss) == len(span), done
 
     with ThreadPoolExecutor(threads) as pool:
-        each: Any = pool.map if len(parts) > 1 else map
+        each: Any = pool.map if threads > 1 and len(parts) > 1 else map
         _, segments = scan(segment, True, spans)
     final = _join_params([current() for _, current, _, _ in parts])
     history = _history([one for one in segments if one], engine)
@@ -255,10 +257,11 @@ def _join_params(parts: Sequence[Params]) -> Params:
     return parts[0] if len(parts) == 1 else map_arrays(lambda _: read_only(np.concatenate(next(pieces))), parts[0])
 
 
-def _spans(params: Params, n: int, rows: int, epochs: int, marks: set[int]) -> Iterator[range]:
+def _spans(params: Params, n: int, rows: int, epochs: int, engine: str, marks: set[int]) -> Iterator[range]:
     """Cut the epochs at the marks, and where a span would take long."""
-    weights = sum(layer.w.size for layer in params.layers)
-    longest = max(1, SEGMENT_WORK // (3 * n * weights + 1000 * n // rows))
+    multiplications = n * sum(layer.w.size for layer in params.layers)
+    seconds = 5e-9 * multiplications if engine == "compiled" else 1e-5 * -(-n // rows) + 1e-10 * multiplications
+    longest = max(1, int(SPAN / seconds))
     for begin, end in itertools.pairwise(sorted(marks)):
         for first in range(begin, end, longest):
             yield range(first, min(first + longest, end))

@@ -27,6 +27,8 @@ PIECE = 1 << 14
 KEPT_BATCHES = 1 << 12
 
 Orders = Sequence[Array | None]
+#: From the left factor to ``product(right, out)``.
+Times = Callable[[Array], Callable[[Array, Array], Array]]
 
 
 def start(
@@ -43,7 +45,9 @@ def start(
     shapes = [array.shape[-2:] for array in arrays(params)]
     flat = np.ascontiguousarray(np.concatenate([w.reshape(*lead, -1) for w in arrays(params)], axis=-1))
     stopped, stopped_flat = np.zeros(lead, bool), flat.copy()
-    steps = {rows: _step(params, flat, rows, lr, loss) for rows in {batch_size, n % batch_size or batch_size}}
+    # BLAS does the same under both, but dot's call costs a third of matmul's and its work on large arrays more.
+    times: Times = (lambda left: left.dot) if not lead and flat.size < PIECE else _matmul
+    steps = {rows: _step(params, flat, rows, times, lr, loss) for rows in {batch_size, n % batch_size or batch_size}}
     out = np.empty((*lead, n, k), dtype)
     block_size = max(1, KEPT_PREDICTIONS // out.size)
     last_row: list[Array] = []  # of losses and accuracies, once an epoch has changed no weight
@@ -51,7 +55,7 @@ def start(
     def batches(x: Array, y: Array) -> Iterator[tuple[Any, ...]]:
         for begin in range(0, n, batch_size):
             xb, yb, predictions = (array[..., begin : begin + batch_size, :] for array in (x, y, out))
-            yield steps[xb.shape[-2]], _times(xb, lead), _times(xb.mT, lead), yb, predictions
+            yield steps[xb.shape[-2]], times(xb), times(xb.mT), yb, predictions
 
     # Cutting a batch costs a tenth of a small step, so it is done once, unless the cuts would take much room.
     in_order = list(batches(x, y)) if n // batch_size <= KEPT_BATCHES else None
@@ -74,10 +78,8 @@ def start(
             return [np.repeat(row, len(orders), axis=0) for row in last_row]
         predictions = np.empty((len(orders), *lead, n, k), dtype)
         begin, last_epoch = flat.copy(), np.where(stopped, -1, len(orders))
-        for order, one in zip(orders[:-1], predictions, strict=False):
+        for order, one in zip(orders, predictions, strict=True):
             epoch(order, one)
-        before = flat.copy()
-        epoch(orders[-1], predictions[-1])
         if np.any(diverging()):  # rare: go back, and see in which epoch
             flat[...] = begin
             for index, order in enumerate(orders):
@@ -87,8 +89,11 @@ def start(
         reports = [loss.report(predictions, y), accuracy(predictions, y)]
         for report in reports:
             report[np.arange(len(orders)).reshape(-1, *[1] * len(lead)) > last_epoch] = np.nan
-        if orders[-1] is None and np.array_equal(before, flat):
-            last_row[:] = [report[-1:] for report in reports]
+        if orders[-1] is None and np.array_equal(begin, flat):
+            epoch(None, predictions[-1])
+            if np.array_equal(begin, flat):  # so it was no cycle, and nothing will ever move again
+                last_row[:] = [report[-1:] for report in reports]
+            flat[...] = begin
         return reports
 
     def advance(orders: Orders) -> tuple[Array, Array]:
@@ -118,14 +123,18 @@ def _layers(params: Params, flat: Array) -> list[tuple[Array, Array | None]]:
     return [(next(views), None if layer.b is None else next(views)) for layer in params.layers]
 
 
-def _step(params: Params, flat: Array, rows: int, lr: Any, loss: Loss) -> Callable[..., None]:
+def _step(params: Params, flat: Array, rows: int, times: Times, lr: Any, loss: Loss) -> Callable[..., None]:
     """Return ``step(x_times, xt_times, yb, predictions)``, one update of ``flat`` from a batch of so many rows."""
     lead, dtype = flat.shape[:-1], flat.dtype
     rate = np.asarray(lr, dtype)[..., None] if np.ndim(lr) else np.asarray(lr, dtype)
     dflat = np.empty_like(flat)
-    # The update goes through memory twice, so it does it in pieces that stay in the cache in between.
+    # The update goes over the numbers twice, in pieces that stay in the cache in between.
     cuts = range(PIECE, flat.shape[-1], PIECE)
-    pieces = list(zip(np.split(flat, cuts, axis=-1), np.split(dflat, cuts, axis=-1), strict=True))
+    piece = np.empty_like(flat[..., :PIECE])
+    pieces = [
+        (weights, gradient, piece[..., : weights.shape[-1]])
+        for weights, gradient in zip(np.split(flat, cuts, axis=-1), np.split(dflat, cuts, axis=-1), strict=True)
+    ]
     w, b = zip(*_layers(params, flat), strict=True)
     dw, db = zip(*_layers(params, dflat), strict=True)
     # One vector for each of z, a, the derivative and spare room, with a view of it for each layer.
@@ -138,16 +147,16 @@ def _step(params: Params, flat: Array, rows: int, lr: Any, loss: Loss) -> Callab
     slopes = list(zip(derivative, z, a, slope, strict=True))
     if len({layer.act for layer in params.layers}) == 1:  # then one call serves all layers
         slopes = [(derivative[0], vectors[0], vectors[1], vectors[2])]
-    a_times = [None, *(_times(view, lead) for view in a)]
-    at_times = [None, *(_times(view.mT, lead) for view in a)]
-    delta_times = [_times(view, lead) for view in delta]
+    a_times = [None, *(times(view) for view in a)]
+    at_times = [None, *(times(view.mT) for view in a)]
+    delta_times = [times(view) for view in delta]
     w_t, below = [None, *(view.mT for view in w[1:])], [None, *delta]
     forward = list(zip(a_times, w, b, z, a, spare, apply, strict=False))
     backward = list(zip(at_times, delta, slope, dw, db, delta_times, w_t, below, strict=False))[::-1]
 
     def step(x_times: Any, xt_times: Any, yb: Array, predictions: Array) -> None:
-        for times, w, b, z, a, spare, apply in forward:
-            (times or x_times)(w, z)
+        for product, w, b, z, a, spare, apply in forward:
+            (product or x_times)(w, z)
             if b is not None:
                 np.add(z, b, z)
             apply(z, a, spare)
@@ -155,23 +164,23 @@ def _step(params: Params, flat: Array, rows: int, lr: Any, loss: Loss) -> Callab
         for derivative, z, a_, slope in slopes:
             derivative(z, a_, slope)
         error = loss.gradient(a, yb)
-        for times, delta, slope, dw, db, delta_times, w_t, below in backward:
+        for product, delta, slope, dw, db, delta_times, w_t, below in backward:
             np.multiply(error, slope, delta)
-            (times or xt_times)(delta, dw)
+            (product or xt_times)(delta, dw)
             if db is not None:
                 np.add.reduce(delta, axis=-2, keepdims=True, out=db)
             if w_t is not None:
                 error = delta_times(w_t, below)
-        for weights, gradient in pieces:
-            np.multiply(gradient, rate, gradient)
-            np.subtract(weights, gradient, weights)
+        for weights, gradient, change in pieces:
+            np.multiply(gradient, rate, change)
+            np.subtract(weights, change, weights)
 
     return step
 
 
-def _times(left: Array, lead: tuple[int, ...]) -> Callable[[Array, Array], Array]:
-    """Return ``product(right, out)``. BLAS does the same under both, but dot's call costs a third of matmul's."""
-    return functools.partial(np.matmul, left) if lead else left.dot
+def _matmul(left: Array) -> Callable[[Array, Array], Array]:
+    """Return ``product(right, out)``."""
+    return functools.partial(np.matmul, left)
 
 
 def _copying(act: str | Activation) -> tuple[Any, Any]:

@@ -26,9 +26,9 @@ SAMPLES, FEW_BATCHES = 64, 4
 #: Multiplications of one update and bytes of weights beyond which a point is left out.
 MOST_WORK, MOST_BYTES = 8e8, 1 << 28
 #: Seconds that a timed run should take, and how many times it is run.
-TARGET, ROUNDS = 0.04, 3
+TARGET, ROUNDS = 0.2, 2
 #: Epochs of a timed run, at least.
-FEWEST = 1
+FEWEST = 2
 #: What "auto" is asked about: a run long enough for start-up not to matter.
 LONG = 10_000_000
 
