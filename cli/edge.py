@@ -17,6 +17,8 @@ def users_mistakes() -> Iterator[None]:
         raise click.UsageError(str(error)) from error
     except BrokenPipeError:  # whoever reads has had enough, which Click ends quietly
         raise
+    except MemoryError as error:
+        raise click.ClickException("there is not enough memory for this") from error
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
 

@@ -44,7 +44,9 @@ def render(ids: Sequence[str], results: Results, seeds: int, command: str) -> tu
         parts |= texts
         figures |= pictures
     judged = lab.conclusions(results)
-    parts["conclusions"] = "\n\n".join(f"**“{c.said}”** {c.verdict.capitalize()}.\n\n{c.found}" for c in judged)
+    parts["conclusions"] = "\n\n".join(
+        f"**“{c.said}”** {c.verdict[0].upper() + c.verdict[1:]}.\n\n{c.found}" for c in judged
+    )
     chosen = [introduction, *(sections[name] for name in ids), *([sections["conclusions"]] if judged else [])]
     page = Template("".join(chosen)).substitute(parts)
     return re.sub(r"\n{3,}", "\n\n", page).rstrip() + "\n", figures
@@ -205,7 +207,7 @@ def _test_listing(result: Result, theirs: dict[str, Any]) -> str:
     """Return a test listing of the report beside that of the default seed, with loss and accuracy."""
     test, y_hat = result.solo.test, funcnn.forward(result.solo.params, result.solo.test.x)[:, 0]
     loss, accuracy = funcnn.scores(result.solo)
-    standing = lab.standing(result.loss, theirs["loss"])
+    standing = lab.standing(result.loss, theirs["loss"], 1e-5)
     low, median, high = (number(lab.quantile(result.loss, q)) for q in (lab.LOW, 0.5, lab.HIGH))
     rows = [
         [str(i), f"{truth:.1f}", f"{prediction:.5f}", f"{test.y[i, 0]:.1f}", f"{y_hat[i]:.5f}"]

@@ -82,9 +82,9 @@ def commonest(values: Any) -> float:
     return float(found[counts.argmax()])
 
 
-def standing(values: Any, report: float) -> float:
-    """Return the quantile at which the report's number stands among ours, ties counted half."""
-    near = np.isclose(values, report, rtol=0, atol=5e-5)  # the report printed percentages with two digits
+def standing(values: Any, report: float, digit: float = 1e-4) -> float:
+    """Return the quantile at which the report's number stands among ours, ties to its last digit counted half."""
+    near = np.isclose(values, report, rtol=0, atol=digit / 2)
     return float(np.mean((values < report) & ~near) + np.mean(near) / 2)
 
 

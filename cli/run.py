@@ -14,6 +14,7 @@ from .edge import Listed, progress, users_mistakes
 @click.option("--out-act", help="Activation of the last layer, if another.")
 @click.option("--hidden", type=Listed(int, "3,3", single=False), help="Units of each hidden layer.  [default: 3,3]")
 @click.option("--bias/--no-bias", default=None, help="Give layers a bias.  [default: no-bias]")
+@click.option("--scheme", help="Spread of the initial weights: normal, glorot or he.  [default: normal]")
 @click.option("--loss", help="half_sse or mse.  [default: half_sse]")
 @click.option("--lr", type=float, help="Learning rate.  [default: 0.1]")
 @click.option("--epochs", type=int, help="Passes over the data.  [default: 9000]")
@@ -46,10 +47,11 @@ def run(start: Path | None, out: Path | None, plots: bool, quiet: bool, as_json:
         from . import listing
 
         given = {name: value for name, value in fields.items() if value is not None}
-        if given.get("batch_size", "full") != "full":
-            given["batch_size"] = _whole(given["batch_size"])
+        if given.get("batch_size", "full").isdecimal():
+            given["batch_size"] = int(given["batch_size"])
         params = load_params(start) if start else None
         experiment = funcnn.Experiment(**{**(_described(params) if params else {}), **given})
+        funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made
         if out:
             out.mkdir(parents=True, exist_ok=True)
         with progress(experiment.epochs, "training", hidden=quiet or as_json) as done:
@@ -61,13 +63,6 @@ def run(start: Path | None, out: Path | None, plots: bool, quiet: bool, as_json:
             return
         lines = [] if quiet else [*listing.log_lines(result), *listing.test_lines(result)]
         click.echo("\n".join([*lines, listing.result_line(result), *listing.diagnosis_lines(result)]))
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"--batch-size takes a whole number of samples or 'full', got {text!r}") from None
 
 
 def _described(params: Any) -> dict[str, Any]:

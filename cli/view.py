@@ -13,10 +13,12 @@ RUN_FILE = click.argument("file", metavar="RUN.npz", type=click.Path(exists=True
 
 def _load_run(file: Path) -> Any:
     import funcnn
+    from funcnn.experiments import check_solo
 
     result = funcnn.load(file)
     if not isinstance(result, funcnn.Run):
         raise ValueError(f"{file} holds {type(result).__name__}, not a run")
+    check_solo(result)
     return result
 
 

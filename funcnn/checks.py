@@ -61,6 +61,15 @@ def learning_rate(lr: Any) -> Any:
     return float(lr) if rates.ndim == 0 else rates
 
 
+def batch_rows(batch_size: Any, n: int) -> int:
+    """Return the samples of a batch, from a whole number or "full"."""
+    if isinstance(batch_size, str):
+        if batch_size != "full":
+            raise ValueError(f"batch_size must be a whole number of samples or 'full', got {batch_size!r}")
+        return n
+    return min(n, whole("batch_size", batch_size, least=1))
+
+
 def finite(name: str, array: Array) -> None:
     """Refuse NaN and infinity, and say where the first one stands."""
     bad = np.argwhere(~np.isfinite(array))
@@ -73,6 +82,13 @@ def finite(name: str, array: Array) -> None:
 
 def samples(params: Params, x: Array, y: Array | None = None) -> None:
     """Refuse ``x`` and ``y`` whose shapes do not fit the network or each other. Looks at shapes only."""
+    if not params.layers:
+        raise ValueError("params has no layers")
+    for index, layer in enumerate(params.layers):
+        if getattr(layer.w, "ndim", 0) < 2:
+            raise ValueError(f"w of layer {index} must be an array of shape (..., fan_in, fan_out)")
+        if layer.b is not None and layer.b.shape[-2:] != (1, layer.w.shape[-1]):
+            raise ValueError(f"b of layer {index} has shape {layer.b.shape}, expected (..., 1, {layer.w.shape[-1]})")
     fan_in, fan_out = params.layers[0].w.shape[-2], params.layers[-1].w.shape[-1]
     for index, (below, above) in enumerate(itertools.pairwise(params.layers)):
         if below.w.shape[-1] != above.w.shape[-2]:
@@ -82,12 +98,12 @@ def samples(params: Params, x: Array, y: Array | None = None) -> None:
     wanted: list[tuple[str, Array, int, str]] = [("x", x, fan_in, "first layer takes")]
     if y is not None:
         wanted.append(("y", y, fan_out, "last layer gives"))
-    for name, array, features, layer in wanted:
+    for name, array, features, place in wanted:
         if not hasattr(array, "__array_namespace__"):
             raise TypeError(f"{name} must be an array, got {type(array).__name__}; numpy.asarray makes one")
         if array.ndim < 2:
             raise ValueError(f"{name} must have shape (n, {features}), got {array.shape}")
         if array.shape[-1] != features:
-            raise ValueError(f"{name} has {array.shape[-1]} features, but the {layer} {features}")
+            raise ValueError(f"{name} has {array.shape[-1]} features, but the {place} {features}")
     if y is not None and x.shape[-2] != y.shape[-2]:
         raise ValueError(f"x has {x.shape[-2]} samples, but y has {y.shape[-2]}")

@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 
 from .activations import activation
-from .experiments import Run, scores
+from .experiments import Run, check_solo, scores
 from .network import backprop
 from .records import Array, Params, arrays
 
@@ -43,6 +43,7 @@ def dead_layers(params: Params, x: Array, y: Array) -> Array:
 
 def diagnose(run: Run) -> Diagnosis | None:
     """Say why a solo run failed and what to try, or None where it learned its training set."""
+    check_solo(run)
     history, e = run.history, run.experiment
     loss = history.loss
     if diverged(run.params):

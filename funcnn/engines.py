@@ -4,7 +4,6 @@ An engine is a function ``start(params, x, y, lr, loss, batch_size)`` that sets 
 ``advance(orders)``, which trains an epoch for each order of the samples, and ``current()``, which gives the weights.
 """
 
-from importlib.util import find_spec
 from typing import Any
 
 from . import workspace
@@ -19,53 +18,52 @@ CACHE = {"numpy": 1 << 21, "compiled": 1 << 16}
 TOGETHER = 8
 #: Seconds that loading the kernel takes.
 START_UP = 0.45
+#: Seconds more where it has to be compiled anew, with an activation of one's own.
+COMPILING = 4.0
 
 
 def choose_engine(params: Params, n: int, batch_size: int, epochs: int, loss: Loss) -> str:
-    """Name the engine for a run: what ``engine="auto"`` means, a rule on sizes alone.
+    """Name the engine for a run: what ``engine="auto"`` means, a rule on sizes and epochs.
 
     "numpy" for what it does in less time than loading the kernel takes. Otherwise "compiled" where an update takes one
     sample, where members are so small that they are trained side by side, or where an update of a member is less
     arithmetic than a NumPy step costs in calls; else "numpy". The constants are fitted to tests/bench/grid.py.
     """
-    if _obstacle(params, loss):
-        return "numpy"
     first = params.layers[0].w
     members = len(first) if first.ndim > 2 else 1
     weights = sum(layer.w.shape[-2] * layer.w.shape[-1] for layer in params.layers)
     units = sum(layer.w.shape[-1] for layer in params.layers)
+    own = any(isinstance(layer.act, Activation) for layer in params.layers)
     seconds = -(-n // batch_size) * epochs * (1e-5 + members * (2e-7 + 1e-9 * batch_size * weights))
-    if seconds < START_UP:
-        return "numpy"
+    long = seconds >= START_UP + own * COMPILING
     together = members >= 2 * TOGETHER and room(params, 1) * TOGETHER <= CACHE["compiled"]
     little = batch_size * weights <= 7_000 and batch_size * units <= 1_200
-    return "compiled" if batch_size == 1 or together or little else "numpy"
+    pays = long and (batch_size == 1 or together or little)
+    return "compiled" if pays and not obstacle(params, loss) else "numpy"
 
 
 def engine_start(engine: str, params: Params, loss: Loss) -> Any:
     """Return the ``start`` function of an engine, or say why it cannot run this."""
     if engine == "numpy":
         return workspace.start
-    if obstacle := _obstacle(params, loss):
-        raise ValueError(f"engine 'compiled' cannot run this: {obstacle}; engine='numpy' can")
+    if reason := obstacle(params, loss):
+        raise ValueError(f"engine 'compiled' cannot run this: {reason}; engine='numpy' can")
     from . import kernels
 
     return kernels.start
 
 
-def _obstacle(params: Params, loss: Loss) -> str | None:
+def obstacle(params: Params, loss: Loss) -> str | None:
     """Say why the compiled engine cannot run this, or None where it can."""
-    if not find_spec("numba"):
-        return "it needs numba: pip install 'funcnn[fast]'"
     if LOSSES.get(loss.name) is not loss:
         return f"it knows the losses {', '.join(LOSSES)}, not one's own {loss.name!r}"
-    own = [layer.act for layer in params.layers if isinstance(layer.act, Activation)]
-    if own:
+    try:
         from . import kernels
-
-        for act in own:
-            if not kernels.can_compile(act):
-                return f"numba cannot compile the activation {act.name!r}"
+    except ImportError as error:  # not installed, or not for this version of NumPy
+        return f"it needs numba: pip install 'funcnn[fast]' ({error})"
+    for layer in params.layers:
+        if isinstance(layer.act, Activation) and not kernels.can_compile(layer.act):
+            return f"numba cannot compile the activation {layer.act.name!r}"
     return None
 
 

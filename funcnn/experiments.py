@@ -36,9 +36,8 @@ def _plain_fields(_: type, fields: list[Any]) -> list[Any]:
 class Experiment:
     """A training run described as data: hashable, and JSON by `attrs.asdict`.
 
-    The fields are the arguments of `init` and `train`, with the same defaults. ``hidden`` are the widths of the hidden
-    layers, ``data_seed`` draws the data, and ``seed`` the initial weights; several seeds, or several rates ``lr``,
-    make an ensemble.
+    The fields are arguments of `init` and `train`. ``hidden`` are the widths of the hidden layers, ``data_seed`` draws
+    the data, and ``seed`` the initial weights; several seeds, or several rates ``lr``, make an ensemble.
     """
 
     data: str = "xor"
@@ -52,6 +51,7 @@ class Experiment:
     epochs: int = 9000
     batch_size: int | str = 1
     shuffle: bool = False
+    shuffle_seed: int = 0
     seed: int | tuple[int, ...] = DEFAULT_SEED
     data_seed: int = 0
     log_every: int = 500
@@ -123,6 +123,7 @@ def run(
         loss=e.loss,
         batch_size=e.batch_size,
         shuffle=e.shuffle,
+        shuffle_seed=e.shuffle_seed,
         engine=e.engine,
         log_every=e.log_every,
         snapshots=(0,),
@@ -152,9 +153,21 @@ def scores(run: Run) -> tuple[Array, Array]:
         return loss_named(run.experiment.loss).report(y_hat, run.test.y), accuracy(y_hat, run.test.y)
 
 
+def check_solo(run: Run) -> None:
+    """Refuse an ensemble where one network is meant."""
+    if run.history.loss.ndim != 1:
+        members = run.history.loss.shape[1]
+        raise ValueError(
+            f"this is for one network, but the run is an ensemble of {members}: pick one, funcnn.member(run, k)"
+        )
+
+
 def member(run: Run, k: int) -> Run:
     """Return the run of member ``k`` of an ensemble, as its solo run would have given it."""
     e, h = run.experiment, run.history
+    if h.loss.ndim != 2 or not -h.loss.shape[1] <= k < h.loss.shape[1]:
+        members = h.loss.shape[1] if h.loss.ndim == 2 else "no"
+        raise ValueError(f"k must be one of the run's members, got {k!r}: it has {members} members")
 
     def pick(params: Params) -> Params:
         return map_arrays(lambda array: read_only(array[k]), params)

@@ -19,12 +19,12 @@ from typing import Any
 import numba
 import numpy as np
 
-from .activations import ACTIVATIONS, LEAK
+from .activations import LEAK
 from .engines import TOGETHER
 from .records import Activation, Array, Layer, Loss, Params, read_only
 
-CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
-SIGMOID, RELU, TANH, LEAKY_RELU = (CODES[name] for name in ("sigmoid", "relu", "tanh", "leaky_relu"))
+SIGMOID, RELU, TANH, LEAKY_RELU, NONE = range(5)
+CODES = {"sigmoid": SIGMOID, "relu": RELU, "tanh": TANH, "leaky_relu": LEAKY_RELU, "none": NONE}
 RUNNING, DIVERGED, FIXED = range(3)
 
 
@@ -322,7 +322,8 @@ def start(
     # Room for z, a and delta, for the gradient, and for the weights before an epoch.
     rooms = (*room(3, len(sizes), sizes.max() + 1), *room(2, *shape))
     rates = np.broadcast_to(np.asarray(lr, dtype), members).copy()
-    xs, ys = (array.reshape(-1, *array.shape[-2:]) for array in (x, y))
+    # Views, and read-only whatever x and y are: numba compiles anew for arrays that differ in that.
+    xs, ys = (read_only(array.reshape(-1, *array.shape[-2:]).view()) for array in (x, y))
     in_order, state, last = np.arange(x.shape[-2])[None], np.full(members, RUNNING), np.empty((2, members))
 
     def advance(orders: Sequence[Array | None]) -> tuple[Array, Array]:

@@ -159,6 +159,7 @@ def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse
         deltas = (delta, *deltas)
         if index:
             error = delta @ layer.w.mT
+    a = (x.__array_namespace__().asarray(x, copy=True), *a[1:])  # what the caller does to x is not to show in the trace
     z, a, deltas = (tuple(read_only(v[...]) for v in values) for values in (z, a, deltas))
     return Trace(z, a, deltas, Params(layers), read_only(loss.value(a[-1], y)))
 

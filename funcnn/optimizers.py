@@ -24,8 +24,8 @@ def sgd_step(params: Params, grads: Params, lr: Array) -> Params:
         )
 
     def moved(w: Array, dw: Array) -> Array:
-        rate = lr[..., None, None] if getattr(lr, "ndim", 0) else lr
-        return read_only(w - w.__array_namespace__().asarray(rate, dtype=w.dtype) * dw)
+        rate = w.__array_namespace__().asarray(lr, dtype=w.dtype)
+        return read_only(w - (rate[..., None, None] if rate.ndim else rate) * dw)
 
     return Params(
         Layer(moved(p.w, g.w), None if p.b is None else moved(p.b, g.b), p.act)

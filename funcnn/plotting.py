@@ -27,7 +27,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from . import activations
 from .checks import whole
 from .diagnosis import diagnose
-from .experiments import Run, member, scores
+from .experiments import Run, check_solo, member, scores
 from .losses import loss_named, mse
 from .network import forward
 from .records import Activation, Array, Params
@@ -79,7 +79,7 @@ def ground_truth(run: Run) -> Figure:
     ValueError
         If the data have not two features, or the run is an ensemble.
     """
-    _check_solo(run)
+    check_solo(run)
     _check_plane(run)
     x, y = run.test.x, run.test.y
     with np.errstate(all="ignore"):
@@ -114,7 +114,7 @@ def learning_curve(run: Run) -> Figure:
     ValueError
         If the run is an ensemble; `learning_band` draws those.
     """
-    _check_solo(run)
+    check_solo(run)
     history, trouble = run.history, diagnose(run)
     with _style():
         figure, (top, bottom) = _axes(5.5, 4.4, rows=2, sharex=True, height_ratios=(3, 2))
@@ -126,8 +126,8 @@ def learning_curve(run: Run) -> Figure:
         _epoch_axis(bottom, history.epoch)
         figure.align_ylabels()
         if trouble and trouble.epoch is not None:
-            word = "diverged at" if trouble.kind == "diverged" else f"{trouble.kind} since"
-            _mark_epoch(top, trouble.epoch, f"{word} epoch {trouble.epoch}")
+            words = trouble.message.split(":")[0].split()[-4:]  # "diverged at epoch 3", "dead since epoch 402"
+            _mark_epoch(top, trouble.epoch, " ".join(words))
             _mark_epoch(bottom, trouble.epoch)
         return _settled(figure)
 
@@ -188,7 +188,7 @@ def decision_surface(run: Run) -> Figure:
     ValueError
         If the data have not two features, or the run is an ensemble.
     """
-    _check_solo(run)
+    check_solo(run)
     _check_plane(run)
     sides, z = _over_plane(run)
     outputs = z.shape[-1]
@@ -293,7 +293,7 @@ def gradient_norms(run: Run) -> Figure:
     ValueError
         If the run is an ensemble.
     """
-    _check_solo(run)
+    check_solo(run)
     some = np.unique(np.linspace(0, len(run.history.logged) - 1, POINTS // 10).astype(int))
     epoch, norms = run.history.logged[some], run.history.grad_norm[some].T
     with _style():
@@ -363,14 +363,6 @@ def _settled(figure: Figure) -> Figure:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure
-
-
-def _check_solo(run: Run) -> None:
-    if run.history.loss.ndim != 1:
-        members = run.history.loss.shape[1]
-        raise ValueError(
-            f"this draws a solo run, but the run is an ensemble of {members}: pick one, funcnn.member(run, k)"
-        )
 
 
 def _check_plane(run: Run) -> None:

@@ -25,6 +25,10 @@ def _same(left: Array, right: Array) -> bool:
     return left is right or (left is not None and right is not None and np.array_equal(left, right, equal_nan=True))
 
 
+def _all_same(left: tuple[Array, ...], right: tuple[Array, ...]) -> bool:
+    return len(left) == len(right) and all(map(_same, left, right))
+
+
 def _array(default: Any = attrs.NOTHING) -> Any:
     return attrs.field(default=default, eq=attrs.cmp_using(eq=_same))
 
@@ -112,9 +116,9 @@ class Trace:
     ``a[-1]`` the prediction; ``value`` is the objective and ``grads`` its gradient.
     """
 
-    z: tuple[Array, ...]
-    a: tuple[Array, ...]
-    delta: tuple[Array, ...]
+    z: tuple[Array, ...] = attrs.field(eq=attrs.cmp_using(eq=_all_same))
+    a: tuple[Array, ...] = attrs.field(eq=attrs.cmp_using(eq=_all_same))
+    delta: tuple[Array, ...] = attrs.field(eq=attrs.cmp_using(eq=_all_same))
     grads: Params
     value: Array = _array()
 

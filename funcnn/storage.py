@@ -75,7 +75,15 @@ def load(path: str | os.PathLike[str], *, activations: Iterable[Activation] = ()
     own = {act.name: act for act in activations}
     try:
         record = _decode(header["record"], arrays, own)
+        if isinstance(record, Run):
+            kinds = zip(
+                attrs.astuple(record, recurse=False), (Experiment, Params, History, Dataset, Dataset), strict=True
+            )
+            if not all(isinstance(value, kind) for value, kind in kinds):
+                raise TypeError("a run without its records")
         params = record.params if isinstance(record, Run) else record
+        if not params.layers:
+            raise TypeError("a network without layers")
         if not all(isinstance(array, np.ndarray) and array.ndim > 1 for array in list_arrays(params)):
             raise TypeError("weights that are no matrices")
     except (KeyError, TypeError, AttributeError) as error:
@@ -98,7 +106,15 @@ def load_params(path: str | os.PathLike[str]) -> Params:
     """
     if Path(path).suffix != ".json":
         record = load(path)
+        if isinstance(record, Run):
+            kinds = zip(
+                attrs.astuple(record, recurse=False), (Experiment, Params, History, Dataset, Dataset), strict=True
+            )
+            if not all(isinstance(value, kind) for value, kind in kinds):
+                raise TypeError("a run without its records")
         params = record.params if isinstance(record, Run) else record
+        if not params.layers:
+            raise TypeError("a network without layers")
         if not isinstance(params, Params):
             raise ValueError(f"{os.fspath(path)} holds {type(record).__name__}, not a network")
         return params
@@ -111,8 +127,8 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         layers = [Layer(read_only(w), read_only(b)) for w, b in zip(weights, biases, strict=True)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f'{os.fspath(path)} is not {{"weights": [matrix, …]}}: {error!r}') from error
-    if not weights or any(w.ndim != 2 for w in weights) or not all(np.isfinite(w).all() for w in weights):
-        raise ValueError(f"{os.fspath(path)}: weights must be a list of matrices of finite numbers")
+    if not weights or any(w.ndim != 2 for w in weights):
+        raise ValueError(f"{os.fspath(path)}: weights must be a list of matrices")
     return Params(layers)
 
 

@@ -15,7 +15,6 @@ from . import checks
 from .engines import CACHE, ENGINES, choose_engine, engine_start, room
 from .losses import loss_named
 from .network import forward, grads
-from .optimizers import sgd_step
 from .records import Array, History, Loss, Params, arrays, map_arrays, read_only
 
 Carry = TypeVar("Carry")
@@ -117,11 +116,13 @@ def train(
     checks.samples(params, x, y)
     checks.finite("x", x)
     checks.finite("y", y)
+    for array in arrays(params):
+        checks.finite("weights", array)
     n = checks.whole("number of samples", x.shape[-2], least=1)
     loss = loss_named(loss)
     checks.known("engine", engine, dict.fromkeys(ENGINES))
     epochs, log_every = checks.whole("epochs", epochs, least=1), checks.whole("log_every", log_every, least=1)
-    rows = n if batch_size == "full" else min(n, checks.whole("batch_size", batch_size, least=1))
+    rows = checks.batch_rows(batch_size, n)
     seed = checks.whole("shuffle_seed", shuffle_seed, least=0)
     kept = {checks.whole("snapshot", epoch, least=0) for epoch in snapshots}
     if max(kept, default=0) > epochs:
@@ -269,13 +270,14 @@ def _spans(params: Params, n: int, rows: int, epochs: int, engine: str, marks: s
 
 def _grad_norm(params: Params, x: Array, y: Array, loss: Loss) -> Array:
     """Return the 2-norm of the gradient over all samples, (L,) or (L, K), from some rows of the data at a time."""
-    pieces = [x[..., begin : begin + ROWS, :] for begin in range(0, x.shape[-2], ROWS)]
-    error = loss.gradient(np.concatenate([forward(params, piece) for piece in pieces], axis=-2), y)
-    given = Loss("given", lambda y_hat, error: 0, lambda y_hat, error: error, None)
-    total: Params | None = None
-    for index, piece in enumerate(pieces):
-        part = grads(params, piece, error[..., index * ROWS : (index + 1) * ROWS, :], loss=given)
-        total = part if total is None else sgd_step(total, part, -1.0)
-    assert total is not None
+    if x.shape[-2] <= ROWS:
+        total = grads(params, x, y, loss=loss)
+    else:  # the gradient is linear in the error at the output, so it is the sum of those from some rows each
+        pieces = [slice(begin, begin + ROWS) for begin in range(0, x.shape[-2], ROWS)]
+        error = loss.gradient(np.concatenate([forward(params, x[..., rows, :]) for rows in pieces], axis=-2), y)
+        given = attrs.evolve(loss, gradient=lambda y_hat, error: error)
+        parts = [arrays(grads(params, x[..., rows, :], error[..., rows, :], loss=given)) for rows in pieces]
+        sums = map(sum, zip(*parts, strict=True))
+        total = map_arrays(lambda _: next(sums), params)
     squares = [sum(np.sum(g * g, axis=(-2, -1)) for g in (layer.w, layer.b) if g is not None) for layer in total.layers]
     return np.sqrt(np.stack(squares))

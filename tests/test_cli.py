@@ -132,7 +132,7 @@ def test_training_goes_on_from_a_saved_run(tmp_path):
 
 def test_every_option_reaches_the_experiment():
     words = "--act relu,tanh --out-act sigmoid --hidden 4 --bias --loss mse --lr 0.2 --epochs 7 --batch-size full"
-    words += " --shuffle --seed 3 --data-seed 5 --engine numpy --log-every 2 --json"
+    words += " --scheme he --shuffle --seed 3 --data-seed 5 --engine numpy --log-every 2 --json"
     experiment = json.loads(call("run", "linear", *words.split()).stdout)["experiment"]
     expected = funcnn.Experiment(
         data="linear",
@@ -141,6 +141,7 @@ def test_every_option_reaches_the_experiment():
         hidden=(4,),
         bias=True,
         loss="mse",
+        scheme="he",
         lr=0.2,
         epochs=7,
         batch_size="full",
@@ -178,7 +179,7 @@ MISTAKES = [
     ("run xor --epochs 0", "epochs must be a whole number of at least 1, got 0"),
     ("run xor --epochs -3", "epochs must be a whole number of at least 1, got -3"),
     ("run xor --batch-size 0", "batch_size must be a whole number of at least 1, got 0"),
-    ("run xor --batch-size most", "--batch-size takes a whole number of samples or 'full', got 'most'"),
+    ("run xor --batch-size most", "batch_size must be a whole number of samples or 'full', got 'most'"),
     ("run xor --seed -1", "seed must be a whole number of at least 0, got -1"),
     ("run linear --data-seed -1", "data_seed must be a whole number of at least 0, got -1"),
     ("run xor --log-every 0", "log_every must be a whole number of at least 1, got 0"),
@@ -212,7 +213,7 @@ def test_mistakes_in_weights_files(tmp_path):
     assert "is not {" in complaint("nonsense")
     assert "is not {" in complaint('{"wights": []}')
     assert "must be a list of matrices" in complaint('{"weights": [[1, 2]]}')
-    assert "must be a list of matrices of finite numbers" in complaint('{"weights": [[[NaN], [1]]]}')
+    assert "weights has nan at row 0, column 0" in complaint('{"weights": [[[NaN], [1]]]}')
     assert "start has layers" in complaint('{"weights": [[[1, 2, 3]], [[1], [2], [3]]]}')
 
 

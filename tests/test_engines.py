@@ -148,8 +148,13 @@ def test_a_loss_of_ones_own_runs_on_numpy(name):
     assert final == expected
 
 
+def without_numba(monkeypatch):
+    monkeypatch.setitem(sys.modules, "funcnn.kernels", None)
+    monkeypatch.delattr(funcnn, "kernels", raising=False)
+
+
 def test_without_numba_all_works_on_numpy(monkeypatch):
-    monkeypatch.setattr("funcnn.engines.find_spec", lambda name: None)
+    without_numba(monkeypatch)
     run = funcnn.run(Experiment(epochs=2))
     assert run.history.engine == "numpy"
     assert run.params == funcnn.run(Experiment(epochs=2, engine="numpy")).params

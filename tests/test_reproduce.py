@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from funcnn_cli import main
 
+import funcnn
 from goldens import compare
 
 ROOT = Path(__file__).parents[1]
@@ -79,8 +80,8 @@ def test_committed_page_is_what_the_command_says_it_is():
 
 
 def test_without_numba_it_says_beforehand_how_long_it_takes(tmp_path, monkeypatch):
-    monkeypatch.setattr("funcnn.engines.find_spec", lambda name: None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "funcnn.kernels", None)
+    monkeypatch.delattr(funcnn, "kernels", raising=False)
     monkeypatch.setattr(sys.modules["funcnn_cli.reproduce"], "_collect", _only_forewarned)
     result = CliRunner().invoke(main, ["reproduce", "dead-relu", "--seeds", "2", "--out", str(tmp_path)])
     assert "numba is not installed: this will take about" in result.stderr
