@@ -18,7 +18,7 @@ from funcnn import Experiment, plotting
 from funcnn.experiments import SUITES
 
 from . import results as lab
-from .results import Result
+from .results import Result, share
 
 Results = dict[Experiment, Result]
 Figures = dict[str, Figure]
@@ -44,9 +44,7 @@ def render(ids: Sequence[str], results: Results, seeds: int, command: str) -> tu
         parts |= texts
         figures |= pictures
     judged = lab.conclusions(results)
-    parts["conclusions"] = "\n\n".join(
-        f"**“{c.said}”** {c.verdict[0].upper() + c.verdict[1:]}.\n\n{c.found}" for c in judged
-    )
+    parts["conclusions"] = "\n".join(_conclusion(conclusion, figures) for conclusion in judged)
     chosen = [introduction, *(sections[name] for name in ids), *([sections["conclusions"]] if judged else [])]
     page = Template("".join(chosen)).substitute(parts)
     return re.sub(r"\n{3,}", "\n\n", page).rstrip() + "\n", figures
@@ -55,11 +53,6 @@ def render(ids: Sequence[str], results: Results, seeds: int, command: str) -> tu
 def percent(value: float | None) -> str:
     """Return a share as a percentage with the report's two digits."""
     return "–" if value is None else f"{100 * value:.2f}"
-
-
-def share(value: float | None) -> str:
-    """Return a share of seeds."""
-    return "–" if value is None else f"{100 * value:.0f} %"
 
 
 def number(value: float) -> str:
@@ -85,6 +78,16 @@ def _pictures(pictures: dict[str, tuple[str, Figure]]) -> tuple[str, Figures]:
     """Return the Markdown of pictures, two side by side, and the pictures; from (what it shows, picture) by name."""
     lines = [f'<img src="{name}.svg" alt="{alt}" width="49%">' for name, (alt, _) in pictures.items()]
     return "\n".join(lines) + "\n", {f"{name}.svg": figure for name, (_, figure) in pictures.items()}
+
+
+def _conclusion(conclusion: lab.Conclusion, figures: Figures) -> str:
+    """Return a conclusion with those of its learning curves that are on the page."""
+    verdict = conclusion.verdict[0].upper() + conclusion.verdict[1:]
+    names = [(f"{_named(e, 'learning')}.svg", label(e)) for e in conclusion.shown]
+    lines = [
+        f'<img src="{name}" alt="learning curve: {words}" width="49%">' for name, words in names if name in figures
+    ]
+    return "\n".join([f"**“{conclusion.said}”** {verdict}.", "", conclusion.found, "", *lines, ""])
 
 
 def _named(e: Experiment, kind: str) -> str:

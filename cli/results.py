@@ -203,11 +203,12 @@ def deaths(result: Result) -> Deaths | None:
 
 @attrs.frozen
 class Conclusion:
-    """A conclusion of the report: what it said, what our seeds say, and whether that confirms it."""
+    """A conclusion of the report: what it said, what our seeds say, whether that confirms it, and where it shows."""
 
     said: str
     found: str
     verdict: str
+    shown: tuple[Experiment, ...]
 
 
 def conclusions(results: dict[Experiment, Result]) -> list[Conclusion]:
@@ -219,6 +220,11 @@ def conclusions(results: dict[Experiment, Result]) -> list[Conclusion]:
         except KeyError:  # an experiment that it needs was not asked for
             continue
     return judged
+
+
+def share(value: float | None) -> str:
+    """Return a share of seeds as text."""
+    return "–" if value is None else f"{100 * value:.0f} %"
 
 
 def epochs_text(value: float) -> str:
@@ -243,21 +249,21 @@ def _shares(results: dict[Experiment, Result], experiments: list[Experiment]) ->
 
 
 def _percents(shares: list[float]) -> str:
-    return ", ".join(f"{share:.0%}" for share in shares)
+    return ", ".join(map(share, shares))
 
 
 def _linear_faster(results: dict[Experiment, Result]) -> Conclusion:
     linear, xor = results[Experiment(data="linear")], results[Experiment(data="xor")]
-    share = float(np.mean(linear.converged < xor.converged))
+    fewer = float(np.mean(linear.converged < xor.converged))
     updates = float(np.mean(linear.converged * len(linear.solo.train.x) < xor.converged * len(xor.solo.train.x)))
     found = (
-        f"With the same initial weights linear data need fewer epochs to a loss below {CONVERGED} for {share:.0%} of"
-        f" the seeds, and fewer updates for {updates:.0%}, though an epoch of theirs has 100 and not 21. Median"
+        f"With the same initial weights linear data need fewer epochs to a loss below {CONVERGED} for {share(fewer)} of"
+        f" the seeds, and fewer updates for {share(updates)}, though an epoch of theirs has 100 and not 21. Median"
         f" {epochs_text(quantile(linear.converged, 0.5))} epochs against {epochs_text(quantile(xor.converged, 0.5))};"
-        f" {np.mean(np.isinf(xor.converged)):.0%} of the XOR runs never get there."
+        f" {share(np.mean(np.isinf(xor.converged)))} of the XOR runs never get there."
     )
-    verdict = "confirmed" if min(share, updates) > 0.5 else "corrected"
-    return Conclusion("Linear data converge faster than XOR.", found, verdict)
+    verdict = "confirmed" if min(fewer, updates) > 0.5 else "corrected"
+    return Conclusion("Linear data converge faster than XOR.", found, verdict, (linear.experiment, xor.experiment))
 
 
 def _learning_rate(results: dict[Experiment, Result]) -> Conclusion:
@@ -277,7 +283,7 @@ def _learning_rate(results: dict[Experiment, Result]) -> Conclusion:
         (False, True): "better: confirmed; faster: corrected",
         (False, False): "corrected",
     }[faster, better]
-    return Conclusion("A higher learning rate gives better and faster results.", found, verdict)
+    return Conclusion("A higher learning rate gives better and faster results.", found, verdict, (xor[0], xor[-1]))
 
 
 def _hidden_units(results: dict[Experiment, Result]) -> Conclusion:
@@ -291,18 +297,18 @@ def _hidden_units(results: dict[Experiment, Result]) -> Conclusion:
     verdict = "confirmed" if all(_falling(values) for values in epochs) else "corrected"
     if verdict == "confirmed" and sorted(_shares(results, linear)) != _shares(results, linear):
         verdict = "confirmed, though on linear test data more units are not more accurate"
-    return Conclusion("More hidden units converge faster.", found, verdict)
+    return Conclusion("More hidden units converge faster.", found, verdict, (xor[0], xor[-1]))
 
 
 def _no_activation(results: dict[Experiment, Result]) -> Conclusion:
     xor = results[Experiment(data="xor", act="none")]
     common = commonest(xor.accuracy)
     found = (
-        f"{np.mean(xor.accuracy == 1):.0%} of the seeds learn it; {np.mean(xor.accuracy == common):.0%} end at"
-        f" {common:.2%} and {np.mean(xor.diverged):.0%} diverge."
+        f"{share(np.mean(xor.accuracy == 1))} of the seeds learn it; {share(np.mean(xor.accuracy == common))} end at"
+        f" {100 * common:.2f} % and {share(np.mean(xor.diverged))} diverge."
     )
     verdict = "confirmed" if not np.any(xor.accuracy == 1) else "corrected"
-    return Conclusion("Without activation XOR is not learned.", found, verdict)
+    return Conclusion("Without activation XOR is not learned.", found, verdict, (xor.experiment,))
 
 
 def _relu(results: dict[Experiment, Result]) -> Conclusion:
@@ -311,12 +317,12 @@ def _relu(results: dict[Experiment, Result]) -> Conclusion:
         quantile(learned, 0.5) if len(learned) else np.inf
         for learned in (result.converged[np.isfinite(result.converged)] for result in (relu, sigmoid))
     ]
+    learned = [share(np.mean(np.isfinite(result.converged))) for result in (relu, sigmoid)]
+    medians = [f"{100 * quantile(result.accuracy, 0.5):.2f} %" for result in (relu, sigmoid)]
     found = (
-        f"On XOR {np.mean(np.isfinite(relu.converged)):.0%} of the ReLU runs get below a loss of {CONVERGED}, in a"
-        f" median of {epochs_text(epochs[0])} epochs, and {np.mean(np.isfinite(sigmoid.converged)):.0%} of the sigmoid"
-        f" runs, in {epochs_text(epochs[1])}. Median accuracy {quantile(relu.accuracy, 0.5):.2%} against"
-        f" {quantile(sigmoid.accuracy, 0.5):.2%}. All units of a layer are dead at the end of"
-        f" {np.mean(relu.dead):.0%} of the ReLU runs."
+        f"On XOR {learned[0]} of the ReLU runs get below a loss of {CONVERGED}, in a median of {epochs_text(epochs[0])}"
+        f" epochs, and {learned[1]} of the sigmoid runs, in {epochs_text(epochs[1])}. Median accuracy {medians[0]}"
+        f" against {medians[1]}. All units of a layer are dead at the end of {share(np.mean(relu.dead))} of the ReLU runs."
     )
     faster = epochs[0] < epochs[1]
     worse = quantile(relu.accuracy, 0.5) < quantile(sigmoid.accuracy, 0.5)
@@ -326,4 +332,4 @@ def _relu(results: dict[Experiment, Result]) -> Conclusion:
     else:
         verdict = "corrected"
     said = "ReLU converges faster than sigmoid but predicts worse, and sometimes its gradient vanishes for good."
-    return Conclusion(said, found, verdict)
+    return Conclusion(said, found, verdict, (relu.experiment, sigmoid.experiment))
