@@ -9,17 +9,18 @@ from .reproduce import reproduce
 from .run import run
 from .view import list_names, plot, show
 
+EXAMPLES = """\b
+Examples:
+  funcnn run xor --act relu        train, and print the loss and the predictions
+  funcnn run xor --out x           also write the run, its tables and its pictures into x/
+  funcnn reproduce                 run every experiment of the lab report over 100 seeds
+"""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXAMPLES)
 @click.version_option(package_name="funcnn")
 def main() -> None:
-    r"""Train, show and trust small neural networks.
-
-    \b
-    funcnn run xor --act relu            train, and print the loss and the predictions
-    funcnn run xor --out x               also write the run, its tables and its pictures into x/
-    funcnn reproduce                     run every experiment of the lab report over 100 seeds
-    """
+    """Train, show and trust small neural networks."""
 
 
 for command in (run, plot, show, list_names, reproduce):

@@ -46,6 +46,7 @@ def reproduce(ids: tuple[str, ...], seeds: int, out: Path, jobs: int | None, as_
         for name, figure in figures.items():
             plotting.save(figure, out / name)
         write_file(out / ("-".join(chosen) + ".md" if ids else "README.md"), text.encode())
+        click.echo(f"wrote {len(figures)} pictures and a page to {out}", err=True)
         rows = [(name, lab.accuracy_row(results[e], _report(lab, name, e))) for name in chosen for e in SUITES[name]]
         if as_json:
             click.echo(listing.to_json(_numbers(lab, chosen, rows, results)), nl=False)
@@ -109,12 +110,12 @@ def _table(rows: list[tuple[str, dict[str, Any]]], seeds: int) -> str:
     from .page import percent
 
     head = f"{'experiment':<14} {'data':<7} {'act':<8} {'lr':>5} {'units':>5} {'report':>7} {'ours':>7} {'median':>7}"
-    lines = [f"{head} {'10–90 %':>13} {'at 100':>6} {'dead':>5} {'div.':>5}   accuracy in %, over {seeds} seeds"]
+    lines = [f"{head} {'10–90 %':>13}  {'100 %':>6} {'dead':>5} {'div.':>5}   accuracy in %, over {seeds} seeds"]
     for name, row in rows:
         cells = f"{name:<14} {row['data']:<7} {row['act']:<8} {row['lr']:>5g} {row['hidden'][0]:>5}"
         cells += "".join(f" {percent(row[key]):>7}" for key in ("report", "ours", "median"))
         cells += f" {percent(row['low']) + '–' + percent(row['high']):>13}"
-        lines.append(cells + f" {row['learned']:>6.0%} {row['dead']:>5.0%} {row['diverged']:>5.0%}")
+        lines.append(cells + f"  {row['learned']:>6.0%} {row['dead']:>5.0%} {row['diverged']:>5.0%}")
     return "\n".join(lines)
 
 

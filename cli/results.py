@@ -322,7 +322,8 @@ def _relu(results: dict[Experiment, Result]) -> Conclusion:
     found = (
         f"On XOR {learned[0]} of the ReLU runs get below a loss of {CONVERGED}, in a median of {epochs_text(epochs[0])}"
         f" epochs, and {learned[1]} of the sigmoid runs, in {epochs_text(epochs[1])}. Median accuracy {medians[0]}"
-        f" against {medians[1]}. All units of a layer are dead at the end of {share(np.mean(relu.dead))} of the ReLU runs."
+        f" against {medians[1]}. All units of a layer are dead at the end of {share(np.mean(relu.dead))} of the ReLU"
+        " runs."
     )
     faster = epochs[0] < epochs[1]
     worse = quantile(relu.accuracy, 0.5) < quantile(sigmoid.accuracy, 0.5)

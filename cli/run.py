@@ -10,7 +10,12 @@ from .edge import Listed, progress, users_mistakes
 
 @click.command()
 @click.argument("data")
-@click.option("--act", type=Listed(str, "relu,relu,sigmoid", single=True), help="Activation, or one per layer.")
+@click.option(
+    "--act",
+    metavar="NAME[,NAME…]",
+    type=Listed(str, "relu,relu,sigmoid", single=True),
+    help="Activation, or one per layer.  [default: sigmoid]",
+)
 @click.option("--out-act", help="Activation of the last layer, if another.")
 @click.option("--hidden", type=Listed(int, "3,3", single=False), help="Units of each hidden layer.  [default: 3,3]")
 @click.option("--bias/--no-bias", default=None, help="Give layers a bias.  [default: no-bias]")
@@ -27,7 +32,7 @@ from .edge import Listed, progress, users_mistakes
 @click.option(
     "--params",
     "start",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help='Start from the weights in this file: NPZ as saved, or JSON {"weights": [[[…]]]}.',
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write run, tables and pictures here.")
@@ -58,6 +63,8 @@ def run(start: Path | None, out: Path | None, plots: bool, quiet: bool, as_json:
             result = funcnn.run(experiment, start=params, progress=done)
         if out:
             write(result, out, plots=plots)
+            if not (quiet or as_json):
+                click.echo(f"wrote the run, its tables{' and its pictures' * plots} to {out}", err=True)
         if as_json:
             click.echo(listing.to_json(listing.summary(result)), nl=False)
             return

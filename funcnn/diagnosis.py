@@ -10,6 +10,8 @@ from .records import Array, Params, arrays
 
 #: A loss that fell by less than this share over the last tenth of the epochs stands on a plateau.
 PLATEAU = 0.01
+#: A mean squared error that is small enough where every sample is right.
+NEAR = 0.05
 
 
 @attrs.frozen
@@ -51,15 +53,12 @@ def diagnose(run: Run) -> Diagnosis | None:
         return Diagnosis("diverged", epoch, None, f"diverged at epoch {epoch}: try a lower learning rate than {e.lr:g}")
     dead = dead_layers(run.params, run.train.x, run.train.y)
     if dead.any():
-        layer = int(dead.argmax())
-        epoch, word = _dead_since(run, layer)
-        name = "the output layer" if layer == len(dead) - 1 else f"hidden layer {layer + 1}"
-        advice = "try another seed, a lower learning rate, or leaky_relu"
-        return Diagnosis("dead", epoch, layer, f"all units of {name} dead {word} epoch {epoch}: {advice}")
-    if history.accuracy[-1] == 1 or scores(run)[1] == 1:
-        return None
+        return _dead(run, int(dead.argmax()))
     tail = loss[-max(2, len(loss) // 10) :]
     fall = 1 - tail[-1] / tail[0] if tail[0] else 0.0
+    right = history.accuracy[-1] == 1 or scores(run)[1] == 1
+    if right and (fall >= PLATEAU or loss[-1] < NEAR):
+        return None
     if len(loss) == 1:
         return Diagnosis("unfinished", None, None, "not learned yet after one epoch; try more epochs")
     if fall >= PLATEAU:
@@ -68,10 +67,22 @@ def diagnose(run: Run) -> Diagnosis | None:
         )
         return Diagnosis("unfinished", None, None, message)
     if {layer.act for layer in run.params.layers} == {"none"}:
-        advice = "without activation the network is linear; try sigmoid, tanh or relu"
+        advice = "without activation the output is linear in x; try sigmoid, tanh or relu"
+    elif len(run.params.layers) == 1:
+        advice = "without a hidden layer the boundary is a line; try one"
     else:
         advice = "try another seed, a higher learning rate, or more hidden units"
     return Diagnosis("plateau", None, None, f"plateau: the loss stands near {loss[-1]:.4g}: {advice}")
+
+
+def _dead(run: Run, layer: int) -> Diagnosis:
+    epoch, when = _dead_since(run, layer)
+    last = layer == len(run.params.layers) - 1
+    name = "the output layer" if last else f"hidden layer {layer + 1}"
+    flat = activation(run.params.layers[layer].act).name in ("sigmoid", "tanh")
+    state = "saturated" if flat else "dead"
+    advice = "another seed or a lower learning rate" if flat else "another seed, a lower learning rate, or leaky_relu"
+    return Diagnosis("dead", epoch, layer, f"all units of {name} {state} {when} epoch {epoch}: try {advice}")
 
 
 def _dead_since(run: Run, layer: int) -> tuple[int, str]:

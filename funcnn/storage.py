@@ -14,7 +14,6 @@ import attrs
 import numpy as np
 
 from .activations import ACTIVATIONS
-from .checks import known
 from .experiments import Experiment, Run
 from .records import Activation, Dataset, History, Layer, Params, read_only
 from .records import arrays as list_arrays
@@ -36,7 +35,7 @@ def save(path: str | os.PathLike[str], record: Params | Run) -> None:
         If the file cannot be written; one that was there before is as it was.
     """
     if not isinstance(record, Params | Run):
-        raise TypeError(f"save takes Params or a Run, got {type(record).__name__}")
+        raise TypeError(f"save(path, record) takes Params or a Run as record, got {type(record).__name__}")
     arrays: dict[str, Any] = {}
     header = {"format": "funcnn", "version": VERSION, "record": _encode(record, arrays)}
     buffer = io.BytesIO()
@@ -69,7 +68,7 @@ def load(path: str | os.PathLike[str], *, activations: Iterable[Activation] = ()
         header = json.loads(str(arrays["header"]))
         version = header["version"] if header["format"] == "funcnn" else None
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
-        raise ValueError(f"{name} is not a file that funcnn saved, or it is damaged: {error}") from error
+        raise ValueError(f"{name} is not a file that funcnn saved, or it is damaged") from error
     if version != VERSION:
         raise ValueError(f"{name} is of version {version}, this funcnn reads version {VERSION}")
     own = {act.name: act for act in activations}
@@ -126,7 +125,7 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         ] * len(weights)
         layers = [Layer(read_only(w), read_only(b)) for w, b in zip(weights, biases, strict=True)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'{os.fspath(path)} is not {{"weights": [matrix, …]}}: {error!r}') from error
+        raise ValueError(f'{os.fspath(path)} is not JSON of the form {{"weights": [matrix, …]}}') from error
     if not weights or any(w.ndim != 2 for w in weights):
         raise ValueError(f"{os.fspath(path)}: weights must be a list of matrices")
     return Params(layers)
@@ -160,7 +159,11 @@ def _decode(value: Any, arrays: dict[str, Any], own: dict[str, Activation]) -> A
     fields = {name: _decode(one, arrays, own) for name, one in value.items()}
     record = RECORDS[fields.pop("record")]
     if record is Layer and fields["act"] not in ACTIVATIONS:
-        fields["act"] = known("activation", fields["act"], own)
+        if fields["act"] not in own:
+            raise ValueError(
+                f"the activation {fields['act']!r} is not built in: hand it to load(path, activations=[…])"
+            )
+        fields["act"] = own[fields["act"]]
     return record(**fields)
 
 
@@ -171,7 +174,9 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         beside.write_bytes(content)
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink()
+        if isinstance(error, OSError):  # which would name the file beside
+            raise type(error)(error.errno, error.strerror, str(path)) from error
         raise

@@ -154,6 +154,14 @@ def test_every_option_reaches_the_experiment():
     assert experiment == json.loads(json.dumps(attrs.asdict(expected)))
 
 
+@pytest.mark.parametrize("command", ["", "run", "plot", "show", "list", "reproduce"])
+def test_help_is_readable(command):
+    text = call(*command.split(), "--help").stdout
+    assert "Usage: " in text
+    assert "\b" not in text
+    assert "\\b" not in text
+
+
 def test_list_names_everything():
     names = json.loads(call("list", "--json").stdout)
     assert names["data sets"] == list(funcnn.DATASETS)
@@ -210,8 +218,8 @@ def test_mistakes_in_weights_files(tmp_path):
         assert result.exit_code == 2
         return result.stderr
 
-    assert "is not {" in complaint("nonsense")
-    assert "is not {" in complaint('{"wights": []}')
+    assert "is not JSON of the form" in complaint("nonsense")
+    assert "is not JSON of the form" in complaint('{"wights": []}')
     assert "must be a list of matrices" in complaint('{"weights": [[1, 2]]}')
     assert "weights has nan at row 0, column 0" in complaint('{"weights": [[[NaN], [1]]]}')
     assert "start has layers" in complaint('{"weights": [[[1, 2, 3]], [[1], [2], [3]]]}')

@@ -1,5 +1,7 @@
 """Runs that fail, and whether the diagnosis says so."""
 
+import re
+
 import attrs
 import numpy as np
 import pytest
@@ -118,7 +120,7 @@ def test_without_activation_xor_stays_at_9_of_21(engine):
     assert np.mean(accuracy == 9 / 21) >= 0.75
     said = funcnn.diagnose(funcnn.member(run, int(np.flatnonzero(accuracy == 9 / 21)[0])))
     assert said.kind == "plateau"
-    assert "without activation the network is linear" in said.message
+    assert "without activation the output is linear in x" in said.message
 
 
 def test_a_run_that_learned_has_nothing_to_be_told():
@@ -145,3 +147,17 @@ def test_a_diagnosis_reads_the_record_alone(tmp_path):
     funcnn.save(tmp_path / "run", run)
     assert funcnn.diagnose(funcnn.load(tmp_path / "run")) == funcnn.diagnose(run)
     assert attrs.has(type(funcnn.diagnose(run)))
+
+
+def test_right_but_only_on_the_edge_is_not_learned():
+    # Half of the predictions are exactly ½, which counts as class 0: every sample is right, and nothing is learned.
+    run = funcnn.run(funcnn.Experiment(act="relu", out_act="sigmoid"))
+    assert funcnn.scores(run)[1] == 1
+    assert funcnn.diagnose(run).kind == "plateau"
+
+
+def test_advice_fits_the_network():
+    saturated = funcnn.diagnose(funcnn.run(funcnn.Experiment(lr=1e9)))
+    assert re.search("saturated since epoch 0: try another seed or a lower learning rate$", saturated.message)
+    single = funcnn.diagnose(funcnn.run(funcnn.Experiment(hidden=())))
+    assert "without a hidden layer the boundary is a line" in single.message
