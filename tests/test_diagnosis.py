@@ -158,6 +158,6 @@ def test_right_but_only_on_the_edge_is_not_learned():
 
 def test_advice_fits_the_network():
     saturated = funcnn.diagnose(funcnn.run(funcnn.Experiment(lr=1e9)))
-    assert re.search("saturated since epoch 0: try another seed or a lower learning rate$", saturated.message)
+    assert re.search("saturated since epoch 1: try another seed or a lower learning rate$", saturated.message)
     single = funcnn.diagnose(funcnn.run(funcnn.Experiment(hidden=())))
     assert "without a hidden layer the boundary is a line" in single.message
