@@ -14,8 +14,6 @@ ENGINES = ("auto", "numpy", "compiled")
 
 #: Bytes that a part of an ensemble may work on: a core's second cache for NumPy, its first for the kernel.
 CACHE = {"numpy": 1 << 21, "compiled": 1 << 16}
-#: From so many small networks on it pays to train them side by side in the kernel.
-TOGETHER = 8
 #: Seconds that loading the kernel takes.
 START_UP = 0.45
 #: Seconds more where it has to be compiled anew, with an activation of one's own.
@@ -36,7 +34,7 @@ def choose_engine(params: Params, n: int, batch_size: int, epochs: int, loss: Lo
     own = any(isinstance(layer.act, Activation) for layer in params.layers)
     seconds = -(-n // batch_size) * epochs * (1e-5 + members * (2e-7 + 1e-9 * batch_size * weights))
     long = seconds >= START_UP + own * COMPILING
-    together = members >= 2 * TOGETHER and room(params, 1) * TOGETHER <= CACHE["compiled"]
+    together = members >= 16 and 8 * room(params, 1) <= CACHE["compiled"]  # parts of 8 or more, trained side by side
     little = batch_size * weights <= 7_000 and batch_size * units <= 1_200
     pays = long and (batch_size == 1 or together or little)
     return "compiled" if pays and not obstacle(params, loss) else "numpy"

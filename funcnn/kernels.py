@@ -20,12 +20,13 @@ import numba
 import numpy as np
 
 from .activations import LEAK
-from .engines import TOGETHER
 from .records import Activation, Array, Layer, Loss, Params, read_only
 
 SIGMOID, RELU, TANH, LEAKY_RELU, NONE = range(5)
 CODES = {"sigmoid": SIGMOID, "relu": RELU, "tanh": TANH, "leaky_relu": LEAKY_RELU, "none": NONE}
 RUNNING, DIVERGED, FIXED = range(3)
+#: From so many small networks on it pays to train them side by side.
+TOGETHER = 8
 
 
 def _compiled(function: Callable[..., Any], *, cache: bool = True) -> Any:
