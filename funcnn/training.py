@@ -138,7 +138,7 @@ def train(
         for part, xs, ys, rates in _parts(params, x, y, lr, rows if engine == "numpy" else 1, threads, CACHE[engine])
     ]
     logged = set(range(0, epochs, log_every))
-    spans = _spans(params, n, rows, epochs, engine, logged | kept | {epochs})
+    spans = _spans(params, n, rows, epochs, engine, shuffle, logged | kept | {epochs})
 
     def segment(running: bool, span: range) -> tuple[bool, _Segment | None]:
         orders = [np.random.default_rng([seed, epoch]).permutation(n) if shuffle else None for epoch in span]
@@ -258,11 +258,13 @@ def _join_params(parts: Sequence[Params]) -> Params:
     return parts[0] if len(parts) == 1 else map_arrays(lambda _: read_only(np.concatenate(next(pieces))), parts[0])
 
 
-def _spans(params: Params, n: int, rows: int, epochs: int, engine: str, marks: set[int]) -> Iterator[range]:
+def _spans(
+    params: Params, n: int, rows: int, epochs: int, engine: str, shuffle: bool, marks: set[int]
+) -> Iterator[range]:
     """Cut the epochs at the marks, and where a span would take long."""
     multiplications = n * sum(layer.w.size for layer in params.layers)
     seconds = 5e-9 * multiplications if engine == "compiled" else 1e-5 * -(-n // rows) + 1e-10 * multiplications
-    longest = max(1, int(SPAN / seconds))
+    longest = max(1, int(SPAN / (seconds + 2e-5 * shuffle)))  # drawing an order takes about as long as two steps
     for begin, end in itertools.pairwise(sorted(marks)):
         for first in range(begin, end, longest):
             yield range(first, min(first + longest, end))

@@ -1,5 +1,6 @@
 """The engines against one another: `compiled` against `numpy`, members of ensembles against their solo runs."""
 
+import os
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import funcnn
-from funcnn import Activation, Experiment, Loss
+from funcnn import Activation, Experiment, Loss, kernels
 from funcnn.engines import choose_engine
 
 ENGINES = ["numpy", "compiled"]
@@ -313,3 +314,20 @@ def test_an_ensemble_whose_members_all_diverge_stops_with_the_last_of_them(log_e
     assert history.loss.shape == (4, 2)
     np.testing.assert_array_equal(history.epoch, range(4))
     np.testing.assert_array_equal(history.logged, range(0, 4, log_every))
+
+
+def test_the_kernels_exponential_is_right_to_an_ulp_or_two():
+    x = np.concatenate([np.linspace(-708, 708, 100_001), np.random.default_rng(0).normal(size=10_000)])
+    ours = np.array([kernels.exp(value) for value in x])
+    assert np.max(np.abs(ours - np.exp(x)) / np.spacing(np.exp(x))) <= 2
+    assert np.isnan(kernels.exp(np.nan))
+    assert kernels.exp(-1e9) < 1e-300
+    assert kernels.exp(1e9) > 1e300
+
+
+def test_a_cache_folder_that_cannot_be_written_is_no_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    code = "import funcnn; print(funcnn.run(funcnn.Experiment(epochs=1, engine='compiled')).history.engine)"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "file" / "folder")}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "compiled\n"
