@@ -21,8 +21,8 @@ Carry = TypeVar("Carry")
 X = TypeVar("X")
 Y = TypeVar("Y")
 
-#: Seconds, roughly, between two looks at the keyboard and the progress bar.
-SPAN = 0.3
+#: Seconds, roughly, between two looks at the keyboard and the progress bar; what a span reports is held twice.
+SPAN = 0.1
 #: Rows of data for which the gradient norm is measured at once.
 ROWS = 1024
 
