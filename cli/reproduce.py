@@ -1,6 +1,5 @@
 """``funcnn reproduce``: every experiment of the lab report, over many seeds, as tables, pictures and a page."""
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,19 +46,16 @@ def reproduce(ids: tuple[str, ...], seeds: int, out: Path, jobs: int | None, as_
             plotting.save(figure, out / name)
         write_file(out / ("-".join(chosen) + ".md" if ids else "README.md"), text.encode())
         click.echo(f"wrote {len(figures)} pictures and a page to {out}", err=True)
-        rows = [(name, lab.accuracy_row(results[e], _report(lab, name, e))) for name in chosen for e in SUITES[name]]
+        report = lab.report_accuracies()
+        rows = [
+            (name, lab.accuracy_row(results[e], report.get(name, {}).get(e))) for name in chosen for e in SUITES[name]
+        ]
         if as_json:
             click.echo(listing.to_json(_numbers(lab, chosen, rows, results)), nl=False)
         else:
             click.echo(_table(rows, seeds))
             for conclusion in lab.conclusions(results):
                 click.echo(f"\n{conclusion.said}\n  {conclusion.verdict}. {conclusion.found}")
-
-
-def _report(lab: Any, name: str, experiment: Any) -> float | None:
-    """Return the report's accuracy for a row of a table, where it has one."""
-    accuracy: float | None = lab.report_accuracies().get(name, {}).get(experiment)
-    return accuracy
 
 
 def _collect(experiments: list[Any], seeds: int, jobs: int | None) -> dict[Any, Any]:
@@ -102,7 +98,6 @@ def _forewarn(experiments: list[Any], seeds: int, jobs: int | None) -> None:
         " times faster.",
         err=True,
     )
-    sys.stderr.flush()
 
 
 def _table(rows: list[tuple[str, dict[str, Any]]], seeds: int) -> str:

@@ -54,6 +54,7 @@ def collect(experiment: Experiment, seeds: int, threads: int | None, progress: C
     """Run an experiment with seeds 0…``seeds`` − 1 and the default one, as one ensemble."""
     members = (*range(seeds), *([DEFAULT_SEED] if seeds <= DEFAULT_SEED else []))
     ensemble = funcnn.run(attrs.evolve(experiment, seed=members), threads=threads, progress=progress)
+    default = members.index(DEFAULT_SEED)
     loss, accuracy = funcnn.scores(ensemble)
     below = ensemble.history.loss < CONVERGED
     dead = dead_layers(ensemble.params, ensemble.train.x, ensemble.train.y).any(axis=0)
@@ -61,8 +62,8 @@ def collect(experiment: Experiment, seeds: int, threads: int | None, progress: C
     return Result(
         experiment,
         ensemble,
-        DEFAULT_SEED if seeds > DEFAULT_SEED else seeds,
-        funcnn.member(ensemble, DEFAULT_SEED if seeds > DEFAULT_SEED else seeds),
+        default,
+        funcnn.member(ensemble, default),
         np.where(np.isfinite(loss), loss, np.inf)[:seeds],
         accuracy[:seeds],
         gone[:seeds],

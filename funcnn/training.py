@@ -141,9 +141,11 @@ def train(
     spans = _spans(params, n, rows, epochs, engine, shuffle, logged | kept | {epochs})
 
     def segment(running: bool, span: range) -> tuple[bool, _Segment | None]:
+        if not running:  # every member has diverged
+            return False, None
         orders = [np.random.default_rng([seed, epoch]).permutation(n) if shuffle else None for epoch in span]
         work = functools.partial(_advance, orders, loss, span[0] in logged, span[0] in kept)
-        done = _put_together(span[0], list(each(work, parts))) if running else None
+        done = _put_together(span[0], list(each(work, parts)))
         if done and progress:
             progress(span.stop)
         return done is not None and len(done.loss) == len(span), done
