@@ -1,20 +1,27 @@
 """What is checked at the edge: public functions call these on what a user hands them.
 
-Each raises ``ValueError`` or ``TypeError`` with the argument's name, what came, and what was expected.
+Each raises ``ValueError`` or ``TypeError`` with the argument's name, what came, and what was expected. What they return
+is as the functions behind the edge want it: weights are NumPy arrays of float64 or float32, all of one dtype; everything
+that meets them (samples, targets, gradients, rates) has that dtype too; and each matrix lies in memory row by row, since
+BLAS sums in another order where it does not. Arrays of other libraries pass as they are, but for their dtype.
 """
 
 import difflib
 import itertools
-import math
+import numbers as kinds
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import attrs
 import numpy as np
 
-from .records import Array, Params
+from .records import Array, Layer, Params, map_arrays, read_only_view
 
 T = TypeVar("T")
+
+#: What the weights of a network may be.
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def known(kind: str, name: object, table: Mapping[str, T]) -> T:
@@ -37,30 +44,6 @@ def whole(name: str, value: object, *, least: int) -> int:
     return number
 
 
-def numbers(name: str, values: Any) -> Array:
-    """Return ``values`` as a NumPy array of real numbers."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
-    return array
-
-
-def learning_rate(lr: Any) -> Any:
-    """Return ``lr``, a float or an array with one rate per member, all positive and finite."""
-    try:
-        if lr is None:
-            raise TypeError
-        rates = np.asarray(lr, dtype=float)
-    except (TypeError, ValueError):
-        raise TypeError(f"lr must be a number or one number per member, got {lr!r}") from None
-    if rates.ndim > 1 or not rates.size:
-        raise ValueError(f"lr must be a number or have shape (K,), got shape {rates.shape}")
-    for rate in rates.flat:
-        if not (rate > 0 and math.isfinite(rate)):
-            raise ValueError(f"lr must be positive and finite, got {float(rate)!r}")
-    return float(lr) if rates.ndim == 0 else rates
-
-
 def batch_rows(batch_size: Any, n: int) -> int:
     """Return the samples of a batch, from a whole number or "full"."""
     if isinstance(batch_size, str):
@@ -70,40 +53,257 @@ def batch_rows(batch_size: Any, n: int) -> int:
     return min(n, whole("batch_size", batch_size, least=1))
 
 
+def foreign(values: object) -> bool:
+    """Tell whether these are an array of another library than NumPy, perhaps a traced one."""
+    return hasattr(values, "__array_namespace__") and not isinstance(values, np.ndarray | np.generic)
+
+
+def place(index: tuple[int, ...] | list[int]) -> str:
+    """Say in words where in an array of samples something stands."""
+    names = ("row", "column") if len(index) < 3 else ("member", "row", "column")
+    return ", ".join(f"{name} {i}" for name, i in zip(names, index[-3:], strict=False)) or "its only place"
+
+
+def numbers(name: str, values: Any) -> Array:
+    """Return ``values`` (an array of whatever kind, a frame, lists) as a plain NumPy array of real numbers.
+
+    Nothing is lost on the way: what is masked or missing is refused.
+    """
+    if isinstance(values, list | tuple) and any(isinstance(one, np.ma.MaskedArray) for one in values):
+        values = np.ma.stack(values)
+    if isinstance(values, np.ma.MaskedArray):
+        if len(masked := np.argwhere(np.ma.getmaskarray(values))):
+            raise ValueError(f"{name} is masked at {place(masked[0].tolist())}; every value must be there")
+        values = values.data
+    try:
+        array = np.asarray(values)
+    except Exception as error:  # whatever the conversion of somebody's type raises
+        raise TypeError(f"{name} must be an array of real numbers, got {type(values).__name__}: {error}") from error
+    if array.dtype.kind == "O":
+        for index, one in np.ndenumerate(array):
+            if not isinstance(one, kinds.Real | np.bool_):
+                what = f"{one!r} at {place(index)}" if array.ndim else type(one).__name__
+                raise TypeError(f"{name} must hold real numbers, got {what}")
+        try:
+            array = array.astype(float)
+        except OverflowError as error:
+            raise ValueError(f"{name} holds a whole number that is too large for float64") from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
+    return array
+
+
+def in_rows(array: Array) -> Array:
+    """Return a NumPy array each of whose matrices lies in memory row by row, itself where it does."""
+    strides = array.itemsize * array.shape[-1], array.itemsize
+    # Not the flag: NumPy takes any strides along an axis of length 1 for contiguous, and BLAS does not.
+    return array if array.strides[-2:] == strides else array.copy(order="C")
+
+
+def cast(name: str, values: Any, like: Array) -> Array:
+    """Return ``values`` as an array of the dtype of ``like``; finite numbers that it cannot hold are refused."""
+    if foreign(values) or foreign(like):
+        if not foreign(values):
+            return numbers(name, values)
+        same = not foreign(like) or values.dtype == like.dtype
+        return values if same else values.__array_namespace__().astype(values, like.dtype)
+    array = values if type(values) is np.ndarray else numbers(name, values)
+    if array.dtype != like.dtype:
+        array = narrowed(name, array if array.dtype.kind in "fiub" else numbers(name, array), like.dtype)
+    return in_rows(array) if array.ndim > 1 else array
+
+
+def narrowed(name: str, array: Array, dtype: Any) -> Array:
+    """Return ``array`` in another dtype; a finite number that becomes infinite there is refused."""
+    with np.errstate(over="ignore"):
+        result = array.astype(dtype)
+    if array.dtype.kind == "f" and array.dtype.itemsize > result.itemsize:
+        lost = np.argwhere(np.isinf(result) & np.isfinite(array))
+        if len(lost):
+            value = array[tuple(lost[0])]
+            raise ValueError(f"{name} has {value!s} at {place(lost[0].tolist())}, too large for {result.dtype}")
+    return result
+
+
+def rates(lr: Any, like: Array | None = None) -> Any:
+    """Return ``lr``, a float or an array with one rate per member, finite in the dtype of ``like``."""
+    if foreign(lr):
+        return lr
+    try:
+        array = numbers("lr", lr)
+    except TypeError:
+        raise TypeError(f"lr must be a number or one number per member, got {lr!r}") from None
+    if array.ndim > 1 or not array.size:
+        raise ValueError(f"lr must be a number or have shape (K,), got shape {array.shape}")
+    with np.errstate(over="ignore", under="ignore"):
+        used = array.astype(like.dtype if isinstance(like, np.ndarray) else float)
+    for given, rate in zip(array.flat, used.flat, strict=True):
+        if not np.isfinite(given):
+            raise ValueError(f"lr must be positive and finite, got {float(given)!r}")
+        if not np.isfinite(rate) or (rate == 0) != (given == 0):
+            raise ValueError(f"lr {given!s} becomes {rate!s} in {used.dtype}, the dtype of the weights")
+    return float(array) if array.ndim == 0 else array.astype(float)
+
+
+def learning_rate(lr: Any, like: Array) -> Any:
+    """Return ``lr`` as `rates` does; all must be positive."""
+    checked = rates(lr, like)
+    for rate in np.ravel(checked):
+        if rate <= 0:
+            raise ValueError(f"lr must be positive and finite, got {float(rate)!r}")
+    return checked
+
+
 def finite(name: str, array: Array) -> None:
     """Refuse NaN and infinity, and say where the first one stands."""
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
-        *member, row, column = bad[0].tolist()
-        where = f"member {member[0]}, " if member else ""
         value = float(array[tuple(bad[0])])
-        raise ValueError(f"{name} has {value} at {where}row {row}, column {column}; every value must be finite")
+        raise ValueError(f"{name} has {value} at {place(bad[0].tolist())}; every value must be finite")
 
 
-def samples(params: Params, x: Array, y: Array | None = None) -> None:
-    """Refuse ``x`` and ``y`` whose shapes do not fit the network or each other. Looks at shapes only."""
+def weights(name: str, values: Any) -> Array:
+    """Return a layer's weights or biases as an array of float64 or float32."""
+    if foreign(values):
+        if not values.__array_namespace__().isdtype(values.dtype, "real floating"):
+            raise TypeError(f"{name} must be float64 or float32, got {values.dtype}")
+        return values
+    array = values if type(values) is np.ndarray and values.dtype.kind == "f" else numbers(name, values)
+    dtype = array.dtype.newbyteorder("=")
+    if dtype not in FLOATS:
+        raise TypeError(f"{name} must be float64 or float32, got {array.dtype}; astype(float) makes it float64")
+    if array.ndim < 2:
+        raise ValueError(f"{name} must be an array of shape (..., fan_in, fan_out), got shape {array.shape}")
+    return in_rows(array if array.dtype.isnative else array.astype(dtype))
+
+
+def network(params: Params) -> Params:
+    """Return the network with weights of one dtype, laid out row by row; refuse layers that do not fit together."""
+    if not isinstance(params, Params):
+        raise TypeError(f"params must be Params, got {type(params).__name__}")
     if not params.layers:
         raise ValueError("params has no layers")
-    for index, layer in enumerate(params.layers):
-        if getattr(layer.w, "ndim", 0) < 2:
-            raise ValueError(f"w of layer {index} must be an array of shape (..., fan_in, fan_out)")
-        if layer.b is not None and layer.b.shape[-2:] != (1, layer.w.shape[-1]):
-            raise ValueError(f"b of layer {index} has shape {layer.b.shape}, expected (..., 1, {layer.w.shape[-1]})")
-    fan_in, fan_out = params.layers[0].w.shape[-2], params.layers[-1].w.shape[-1]
-    for index, (below, above) in enumerate(itertools.pairwise(params.layers)):
+    layers = tuple(_layer(index, layer) for index, layer in enumerate(params.layers))
+    first = layers[0].w
+    for array in (array for layer in layers for array in (layer.w, layer.b) if array is not None):
+        if array.dtype != first.dtype:
+            raise TypeError(f"weights must all be float64 or float32, got {first.dtype} and {array.dtype}")
+    for index, (below, above) in enumerate(itertools.pairwise(layers)):
         if below.w.shape[-1] != above.w.shape[-2]:
             raise ValueError(
                 f"layer {index} gives {below.w.shape[-1]} features, but layer {index + 1} takes {above.w.shape[-2]}"
             )
-    wanted: list[tuple[str, Array, int, str]] = [("x", x, fan_in, "first layer takes")]
-    if y is not None:
-        wanted.append(("y", y, fan_out, "last layer gives"))
-    for name, array, features, place in wanted:
-        if not hasattr(array, "__array_namespace__"):
-            raise TypeError(f"{name} must be an array, got {type(array).__name__}; numpy.asarray makes one")
-        if array.ndim < 2:
-            raise ValueError(f"{name} must have shape (n, {features}), got {array.shape}")
-        if array.shape[-1] != features:
-            raise ValueError(f"{name} has {array.shape[-1]} features, but the {place} {features}")
-    if y is not None and x.shape[-2] != y.shape[-2]:
+    same = all(new is old for new, old in zip(layers, params.layers, strict=True))
+    return params if same else Params(layers)
+
+
+def in_numpy(params: Params) -> Params:
+    """Return the network as `network` does, with NumPy's arrays whatever library's they were."""
+    params = network(params)
+    own = any(foreign(layer.w) or foreign(layer.b) for layer in params.layers)
+    return network(map_arrays(np.asarray, params)) if own else params
+
+
+def _layer(index: int, layer: Layer) -> Layer:
+    if not isinstance(layer, Layer):
+        raise TypeError(f"layer {index} of params must be a Layer, got {type(layer).__name__}")
+    w = weights(f"w of layer {index}", layer.w)
+    b = None if layer.b is None else weights(f"b of layer {index}", layer.b)
+    if b is not None and tuple(b.shape[-2:]) != (1, w.shape[-1]):
+        raise ValueError(f"b of layer {index} has shape {b.shape}, expected (..., 1, {w.shape[-1]})")
+    return layer if w is layer.w and b is layer.b else attrs.evolve(layer, w=w, b=b)
+
+
+def features(params: Params, x: Any, name: str = "x") -> Array:
+    """Return the samples that go into a network as an array of its dtype."""
+    return _columns(name, cast(name, x, params.layers[0].w), params.layers[0].w.shape[-2], "first layer takes")
+
+
+def targets(params: Params, x: Array, y: Any) -> Array:
+    """Return the targets of the samples ``x`` as an array of the network's dtype."""
+    y = _columns("y", cast("y", y, params.layers[0].w), params.layers[-1].w.shape[-1], "last layer gives")
+    if x.shape[-2] != y.shape[-2]:
         raise ValueError(f"x has {x.shape[-2]} samples, but y has {y.shape[-2]}")
+    return y
+
+
+def _columns(name: str, array: Array, count: int, place: str) -> Array:
+    if array.ndim < 2:
+        raise ValueError(f"{name} must have shape (n, {count}), got {tuple(array.shape)}")
+    if array.shape[-1] != count:
+        raise ValueError(f"{name} has {array.shape[-1]} features, but the {place} {count}")
+    return array
+
+
+def leading(params: Params, most: int | None = None, **others: Any) -> tuple[int, ...]:
+    """Return the leading axes that a network's arrays and ``others``, leading axes by name, broadcast to.
+
+    ``most`` is how many there may be: an ensemble that is trained has one.
+    """
+    leads = {
+        f"{name} of layer {index}": tuple(array.shape[:-2])
+        for index, layer in enumerate(params.layers)
+        for name, array in (("w", layer.w), ("b", layer.b))
+        if array is not None
+    }
+    if len(set(leads.values())) == 1:
+        leads = {"params": next(iter(leads.values()))}
+    leads |= {name: tuple(lead) for name, lead in others.items()}
+    lead: tuple[int, ...] | None = next(iter(leads.values()))
+    if len(set(leads.values())) > 1:
+        try:
+            lead = np.broadcast_shapes(*leads.values())
+        except ValueError:
+            lead = None
+    if lead is None or (most is not None and len(lead) > most):
+        got = ", ".join(f"{name} {axes}" for name, axes in leads.items() if axes)
+        raise ValueError(f"an ensemble has one leading axis, of the same length everywhere, got {got}")
+    return lead
+
+
+def pair(y_hat: Any, y: Any) -> tuple[Array, Array]:
+    """Return predictions and targets as arrays of one dtype, with as many samples and outputs."""
+    if not foreign(y_hat):
+        y_hat = numbers("y_hat", y_hat)
+        if y_hat.dtype not in FLOATS:
+            y_hat = narrowed("y_hat", y_hat, FLOATS[0])
+    y = cast("y", y, y_hat)
+    shapes = tuple(y_hat.shape), tuple(y.shape)
+    try:
+        fit = len(np.broadcast_shapes(*shapes)) > 1 and shapes[0][-2:] == shapes[1][-2:]
+    except ValueError:
+        fit = False
+    if not fit:
+        raise ValueError(
+            "y_hat and y must have the same shape (n, k), an ensemble's leading axis aside,"
+            f" got {shapes[0]} and {shapes[1]}"
+        )
+    return y_hat, y
+
+
+def elementwise(kind: str, name: str, function: Callable[..., Any], *arrays: Array) -> Array:
+    """Call a function of the user's, which may look at its arguments but not change them.
+
+    What it gives must have the shape of its first argument, or be one number for all, and gets its dtype.
+    """
+    first = arrays[0]
+    if not isinstance(first, np.ndarray):
+        return function(*arrays)
+    result = watched(kind, name, function, *arrays)
+    if np.shape(result) not in ((), first.shape):
+        raise ValueError(
+            f"{kind} {name!r} must give a number for each of its argument's: expected shape {first.shape},"
+            f" got {np.shape(result)}"
+        )
+    array: Array = np.asarray(result, dtype=first.dtype)
+    return array if array.shape == first.shape else np.broadcast_to(array, first.shape)
+
+
+def watched(kind: str, name: str, function: Callable[..., Any], *arrays: Array) -> Any:
+    """Call a function of the user's on read-only views."""
+    try:
+        return function(*map(read_only_view, arrays))
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise ValueError(f"{kind} {name!r} changes its argument in place; it must return a new array") from error

@@ -3,18 +3,26 @@
 import operator
 from types import MappingProxyType
 
-from .checks import known
+from . import checks
 from .records import Array, Loss
 
 
 def mse(y_hat: Array, y: Array) -> Array:
-    """Mean squared error, over samples and outputs."""
+    """Mean squared error, over samples and outputs.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the two differ in samples or outputs, or hold other than real numbers.
+    """
+    y_hat, y = checks.pair(y_hat, y)
     error = y_hat - y
     return error.__array_namespace__().mean(error * error, axis=(-2, -1))
 
 
 def half_sse(y_hat: Array, y: Array) -> Array:
-    """Half the summed squared error, ½ Σ (ŷ − y)²; Rumelhart, Hinton & Williams 1986, eq. 3."""
+    """Half the summed squared error, ½ Σ (ŷ − y)²; Rumelhart, Hinton & Williams 1986, eq. 3. Errors as for `mse`."""
+    y_hat, y = checks.pair(y_hat, y)
     error = y_hat - y
     return error.__array_namespace__().sum(error * error, axis=(-2, -1)) / 2
 
@@ -22,8 +30,9 @@ def half_sse(y_hat: Array, y: Array) -> Array:
 def accuracy(y_hat: Array, y: Array) -> Array:
     """Share of samples whose every output is on the right side: (ŷ > 0.5) equals y.
 
-    A prediction that is not finite is wrong, whichever the class.
+    A prediction that is not finite is wrong, whichever the class. Errors as for `mse`.
     """
+    y_hat, y = checks.pair(y_hat, y)
     xp = y_hat.__array_namespace__()
     right = xp.isfinite(y_hat) & (xp.astype(y_hat > 0.5, y.dtype) == y)
     return xp.mean(xp.astype(xp.all(right, axis=-1), y_hat.dtype), axis=-1)
@@ -51,4 +60,4 @@ def loss_named(loss: str | Loss) -> Loss:
     ValueError
         If the name is unknown; the message lists the known ones and suggests the nearest.
     """
-    return loss if isinstance(loss, Loss) else known("loss", loss, LOSSES)
+    return loss if isinstance(loss, Loss) else checks.known("loss", loss, LOSSES)

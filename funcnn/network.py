@@ -94,8 +94,9 @@ def _forward(params: Params, x: Array) -> tuple[tuple[Array, ...], tuple[Array, 
     z: tuple[Array, ...] = ()
     a: tuple[Array, ...] = (x,)
     for layer in params.layers:
+        act = activation(layer.act)
         z += (a[-1] @ layer.w if layer.b is None else a[-1] @ layer.w + layer.b,)
-        a += (activation(layer.act).apply(z[-1]),)
+        a += (checks.elementwise("activation", act.name, act.apply, z[-1]),)
     return z, a
 
 
@@ -107,7 +108,7 @@ def forward(params: Params, x: Array) -> Array:
     params
         The network, or an ensemble of them.
     x
-        (n, d), or with leading axes that broadcast against the ensemble's.
+        (n, d), or with leading axes that broadcast against the ensemble's; an array, a frame or lists.
 
     Returns
     -------
@@ -117,9 +118,12 @@ def forward(params: Params, x: Array) -> Array:
     Raises
     ------
     ValueError, TypeError
-        If ``x`` is not an array or does not have the features that the first layer takes.
+        If weights are not float64 or float32, or if ``x`` does not have the features that the first layer takes, or
+        holds what is no real number, is masked or is too large for the weights' dtype.
     """
-    checks.samples(params, x)
+    params = checks.network(params)
+    x = checks.features(params, x)
+    checks.leading(params, x=x.shape[:-2])
     return _forward(params, x)[1][-1]
 
 
@@ -144,15 +148,20 @@ def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse
     ValueError, TypeError
         If shapes do not fit the network or each other, or the loss is unknown.
     """
-    checks.samples(params, x, y)
+    params = checks.network(params)
+    x = checks.features(params, x)
+    y = checks.targets(params, x, y)
+    checks.leading(params, x=x.shape[:-2], y=y.shape[:-2])
     loss = loss_named(loss)
     z, a = _forward(params, x)
     deltas: tuple[Array, ...] = ()
     layers: tuple[Layer, ...] = ()
-    error = loss.gradient(a[-1], y)
+    error = checks.elementwise("loss", loss.name, loss.gradient, a[-1], y)
     for index in reversed(range(len(params.layers))):
         layer = params.layers[index]
-        delta = error * activation(layer.act).derivative(z[index], a[index + 1])
+        act = activation(layer.act)
+        slope = checks.elementwise("derivative of activation", act.name, act.derivative, z[index], a[index + 1])
+        delta = error * slope
         w = a[index].mT @ delta
         b = None if layer.b is None else delta.__array_namespace__().sum(delta, axis=-2, keepdims=True)
         layers = (Layer(read_only(w), read_only(b), layer.act), *layers)
@@ -161,7 +170,7 @@ def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse
             error = delta @ layer.w.mT
     a = (x.__array_namespace__().asarray(x, copy=True), *a[1:])  # what the caller does to x is not to show in the trace
     z, a, deltas = (tuple(read_only(v[...]) for v in values) for values in (z, a, deltas))
-    return Trace(z, a, deltas, Params(layers), read_only(loss.value(a[-1], y)))
+    return Trace(z, a, deltas, Params(layers), read_only(checks.watched("loss", loss.name, loss.value, a[-1], y)))
 
 
 def grads(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse") -> Params:

@@ -1,5 +1,8 @@
 """Steps from parameters and gradients to new parameters."""
 
+import numpy as np
+
+from . import checks
 from .records import Array, Layer, Params, read_only
 
 
@@ -9,21 +12,27 @@ def sgd_step(params: Params, grads: Params, lr: Array) -> Params:
     Parameters
     ----------
     params, grads
-        Of the same shapes.
+        Of the same shapes; the new parameters have the dtype of the old ones.
     lr
         A number, or an array (K,) with a rate for each member of an ensemble.
 
     Raises
     ------
-    ValueError
-        If the two have different layers or shapes.
+    ValueError, TypeError
+        If the two have different layers or shapes, if weights are not float64 or float32, or if a rate or a finite
+        gradient is too large or too small for the weights' dtype.
     """
+    params = checks.network(params)
     if shapes(params) != shapes(grads):
         raise ValueError(
             f"params and grads must have layers (w, b) of the same shapes, got {shapes(params)} and {shapes(grads)}"
         )
 
+    lr = checks.rates(lr, params.layers[0].w)
+    checks.leading(params, lr=np.shape(lr))
+
     def moved(w: Array, dw: Array) -> Array:
+        dw = checks.cast("grads", dw, w)
         rate = w.__array_namespace__().asarray(lr, dtype=w.dtype)
         return read_only(w - (rate[..., None, None] if rate.ndim else rate) * dw)
 
@@ -35,4 +44,4 @@ def sgd_step(params: Params, grads: Params, lr: Array) -> Params:
 
 def shapes(params: Params) -> list[object]:
     """Return the shapes of (w, b), layer by layer."""
-    return [(layer.w.shape, None if layer.b is None else layer.b.shape) for layer in params.layers]
+    return [(np.shape(layer.w), None if layer.b is None else np.shape(layer.b)) for layer in params.layers]

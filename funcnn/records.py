@@ -21,6 +21,11 @@ def read_only(array: Array) -> Array:
     return array
 
 
+def read_only_view(array: Array) -> Array:
+    """Return a NumPy array's numbers such that who gets them cannot change them; other arrays pass through."""
+    return read_only(array.view()) if isinstance(array, np.ndarray) else array
+
+
 def _same(left: Array, right: Array) -> bool:
     return left is right or (left is not None and right is not None and np.array_equal(left, right, equal_nan=True))
 

@@ -109,15 +109,15 @@ def train(
     Raises
     ------
     ValueError, TypeError
-        If an argument is out of range, unknown or of a shape that does not fit, or if x or y holds a value that is
-        not finite.
+        If an argument is out of range, unknown or of a shape that does not fit, if weights are not float64 or float32,
+        or if weights, x or y hold a value that is not finite, masked or too large for the weights' dtype.
     """
-    x, y, lr = checks.numbers("x", x), checks.numbers("y", y), checks.learning_rate(lr)
-    checks.samples(params, x, y)
-    checks.finite("x", x)
-    checks.finite("y", y)
-    for array in arrays(params):
-        checks.finite("weights", array)
+    params = checks.in_numpy(params)
+    x = checks.features(params, checks.numbers("x", x))
+    y = checks.targets(params, x, checks.numbers("y", y))
+    lr = checks.learning_rate(lr, params.layers[0].w)
+    for name, array in (("x", x), ("y", y), *(("weights", array) for array in arrays(params))):
+        checks.finite(name, array)
     n = checks.whole("number of samples", x.shape[-2], least=1)
     loss = loss_named(loss)
     checks.known("engine", engine, dict.fromkeys(ENGINES))
@@ -210,27 +210,11 @@ def _cores() -> int:
 
 
 def _spread(params: Params, x: Array, y: Array, lr: Any) -> tuple[Params, Array, Array, Any]:
-    """Give every array the weights' dtype, and weights and rates the leading axis that any of the arrays has."""
-    first = params.layers[0].w
-    for array in arrays(params):
-        if array.dtype != first.dtype or first.dtype.kind != "f":
-            raise TypeError(f"weights must all be float64 or float32, got {first.dtype} and {array.dtype}")
-        if array.shape[:-2] != first.shape[:-2]:
-            raise ValueError(
-                f"the layers of params differ in their leading axis: {first.shape[:-2]} and {array.shape[:-2]}"
-            )
-    leads = {"params": first.shape[:-2], "x": x.shape[:-2], "y": y.shape[:-2], "lr": np.shape(lr)}
-    try:
-        lead = np.broadcast_shapes(*leads.values())
-    except ValueError:
-        lead = (0, 0)
-    if len(lead) > 1:
-        shapes = ", ".join(f"{name} {shape}" for name, shape in leads.items() if shape)
-        raise ValueError(f"an ensemble has one leading axis, of the same length everywhere, got {shapes}")
+    """Give weights and rates the leading axis that any of the arrays has."""
+    lead = checks.leading(params, most=1, x=x.shape[:-2], y=y.shape[:-2], lr=np.shape(lr))
     if not lead:
-        return params, np.ascontiguousarray(x, first.dtype), np.ascontiguousarray(y, first.dtype), lr
+        return params, x, y, lr
     params = map_arrays(lambda array: np.broadcast_to(array, (*lead, *array.shape[-2:])), params)
-    x, y = (np.ascontiguousarray(array, first.dtype) for array in (x, y))
     return params, x, y, np.broadcast_to(lr, lead)
 
 
@@ -278,7 +262,8 @@ def _grad_norm(params: Params, x: Array, y: Array, loss: Loss) -> Array:
         total = grads(params, x, y, loss=loss)
     else:  # the gradient is linear in the error at the output, so it is the sum of those from some rows each
         pieces = [slice(begin, begin + ROWS) for begin in range(0, x.shape[-2], ROWS)]
-        error = loss.gradient(np.concatenate([forward(params, x[..., rows, :]) for rows in pieces], axis=-2), y)
+        y_hat = np.concatenate([forward(params, x[..., rows, :]) for rows in pieces], axis=-2)
+        error = checks.elementwise("loss", loss.name, loss.gradient, y_hat, y)
         given = attrs.evolve(loss, gradient=lambda y_hat, error: error)
         parts = [arrays(grads(params, x[..., rows, :], error[..., rows, :], loss=given)) for rows in pieces]
         sums = map(sum, zip(*parts, strict=True))

@@ -433,7 +433,7 @@ X, Y = np.zeros((4, 2)), np.zeros((4, 1))
     [
         (np.zeros((4, 3)), ValueError, "x has 3 features, but the first layer takes 2"),
         (np.zeros(2), ValueError, r"x must have shape \(n, 2\), got \(2,\)"),
-        ([[0.0, 1.0]], TypeError, "x must be an array, got list"),
+        ("0, 1", TypeError, "x must hold real numbers, got <U4"),
     ],
 )
 def test_samples_that_do_not_fit_the_network_are_refused(x, error, message):
@@ -449,7 +449,7 @@ def test_samples_that_do_not_fit_the_network_are_refused(x, error, message):
     [
         (np.zeros((4, 2)), ValueError, "y has 2 features, but the last layer gives 1"),
         (np.zeros(4), ValueError, r"y must have shape \(n, 1\), got \(4,\)"),
-        ([[0.0]] * 4, TypeError, "y must be an array, got list"),
+        ([[0.0], [], [0.0], [0.0]], TypeError, "y must be an array of real numbers, got list"),
         (np.zeros((5, 1)), ValueError, "x has 4 samples, but y has 5"),
     ],
 )
