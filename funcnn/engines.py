@@ -7,7 +7,6 @@ An engine is a function ``start(params, x, y, lr, loss, batch_size)`` that sets 
 from typing import Any
 
 from . import workspace
-from .losses import LOSSES
 from .records import Activation, Loss, Params
 
 ENGINES = ("auto", "numpy", "compiled")
@@ -53,16 +52,11 @@ def engine_start(engine: str, params: Params, loss: Loss) -> Any:
 
 def obstacle(params: Params, loss: Loss) -> str | None:
     """Say why the compiled engine cannot run this, or None where it can."""
-    if LOSSES.get(loss.name) is not loss:
-        return f"it knows the losses {', '.join(LOSSES)}, not one's own {loss.name!r}"
     try:
         from . import kernels
     except ImportError as error:  # not installed, or not for this version of NumPy
         return f"it needs numba: pip install 'funcnn[fast]' ({error})"
-    for layer in params.layers:
-        if isinstance(layer.act, Activation) and not kernels.can_compile(layer.act):
-            return f"numba cannot compile the activation {layer.act.name!r}"
-    return None
+    return kernels.obstacle(params, loss)
 
 
 def room(params: Params, rows: int) -> int:

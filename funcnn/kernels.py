@@ -16,14 +16,19 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import attrs
 import numba
 import numpy as np
 
 from .activations import LEAK
+from .checks import elementwise
+from .definitions import UnsteadyError, definition
+from .losses import LOSSES
 from .records import Activation, Array, Layer, Loss, Params, read_only
 
 SIGMOID, RELU, TANH, LEAKY_RELU, NONE = range(5)
 CODES = {"sigmoid": SIGMOID, "relu": RELU, "tanh": TANH, "leaky_relu": LEAKY_RELU, "none": NONE}
+KNOWN_LOSSES = LOSSES["half_sse"], LOSSES["mse"]
 RUNNING, DIVERGED, FIXED = range(3)
 #: From so many small networks on it pays to train them side by side.
 TOGETHER = 8
@@ -302,9 +307,9 @@ def start(
     lead, dtype = layers[0].w.shape[:-2], layers[0].w.dtype
     members = lead[0] if lead else 1
     together = members >= TOGETHER
-    own = tuple({layer.act: None for layer in layers if isinstance(layer.act, Activation)})
-    codes = CODES | {act: len(CODES) + index for index, act in enumerate(own)}
-    one_by_one, in_step = _with_activations(own) if own else (train_members, train_together)
+    owns = tuple(own(act) for act in dict.fromkeys(layer.act for layer in layers) if isinstance(act, Activation))
+    codes = CODES | {one.act: len(CODES) + index for index, one in enumerate(owns)}
+    one_by_one, in_step = _with_activations(owns) if owns else (train_members, train_together)
     kernel = in_step if together else one_by_one
 
     def room(*shape: int) -> Array:
@@ -329,7 +334,7 @@ def start(
 
     def advance(orders: Sequence[Array | None]) -> tuple[Array, Array]:
         shuffled = orders[0] is not None
-        task = np.stack(orders) if shuffled else in_order, shuffled, batch_size, loss.name == "mse"  # type: ignore
+        task = np.stack(orders) if shuffled else in_order, shuffled, batch_size, loss == LOSSES["mse"]  # type: ignore
         reports = np.full((2, members, len(orders)), np.nan)
         kernel(w, net, task, rates, xs, ys, *reports, state, rooms)
         for k in np.flatnonzero(state == FIXED):  # all its later epochs are the same
@@ -351,22 +356,64 @@ def start(
     return advance, current
 
 
+@attrs.frozen
+class Own:
+    """An activation of one's own, known by what it computes rather than by its name."""
+
+    definition: Any
+    act: Activation = attrs.field(eq=False)
+
+
+def own(act: Activation) -> Own:
+    """Return an activation with its definition; `UnsteadyError` where it has none."""
+    return Own((definition(act.apply), definition(act.derivative)), act)
+
+
+def obstacle(params: Params, loss: Loss) -> str | None:
+    """Say why the kernel cannot run this, or None where it can."""
+    if loss not in KNOWN_LOSSES:
+        return f"it knows the losses {', '.join(one.name for one in KNOWN_LOSSES)}, not {loss.name!r}"
+    for act in dict.fromkeys(layer.act for layer in params.layers):
+        if isinstance(act, str) and act not in CODES:
+            return f"it knows the activations {', '.join(CODES)}, not {act!r}"
+        try:
+            reason = _obstacle_of(own(act)) if isinstance(act, Activation) else None
+        except UnsteadyError as error:
+            reason = f"hangs on what can change: {error}"
+        if reason:
+            return f"the activation {act.name!r} {reason}"  # type: ignore[union-attr]
+    return None
+
+
+#: Where an activation of one's own is tried: compiled, on numbers, it must give what it gives on this array.
+PROBE = np.array([[-30.0, -2.5, -1.0, -0.3, 0.0, 0.2], [0.7, 1.0, 1.9, 4.0, 30.0, -0.01]])
+
+
 @functools.lru_cache(maxsize=8)
-def can_compile(act: Activation) -> bool:
-    """Tell whether numba compiles an activation of one's own, from numbers to a number."""
+def _obstacle_of(own: Own) -> str | None:
+    """Say why an activation of one's own is not to be compiled."""
     try:
-        for function, count in ((act.apply, 1), (act.derivative, 2)):
-            compiled = numba.njit(function)
-            compiled.compile((numba.float64,) * count)
-            if not isinstance(compiled.nopython_signatures[0].return_type, numba.types.Float):
-                return False
-    except (numba.core.errors.NumbaError, TypeError):
-        return False
-    return True
+        with np.errstate(all="ignore"):
+            z = PROBE
+            a = elementwise("activation", own.act.name, own.act.apply, z)
+            slope = elementwise("derivative of activation", own.act.name, own.act.derivative, z, a)
+            for function, given, result in ((own.act.apply, (z,), a), (own.act.derivative, (z, a), slope)):
+                compiled = numba.njit(error_model="numpy")(function)
+                compiled.compile((numba.float64,) * len(given))
+                if not isinstance(compiled.nopython_signatures[0].return_type, numba.types.Number):
+                    return "cannot be compiled: from numbers it does not make a number"
+                ours = [compiled(*numbers) for numbers in zip(*(array.flat for array in given), strict=True)]
+                if not np.allclose(ours, result.ravel(), rtol=1e-9, atol=1e-300, equal_nan=True):
+                    return "is not elementwise: on numbers it gives others than on an array of them"
+    except numba.core.errors.NumbaError:
+        return "cannot be compiled by numba"
+    except Exception as error:  # whatever a function of the user's raises
+        return f"cannot be compiled: {error}"
+    return None
 
 
 @functools.lru_cache(maxsize=8)  # compiling takes seconds
-def _with_activations(own: tuple[Activation, ...]) -> Any:
+def _with_activations(owns: tuple[Own, ...]) -> Any:
     """Compile the same kernel with activations of one's own beside the built-in ones."""
 
     def choice(code: int, function: Any, otherwise: Any) -> Any:
@@ -374,8 +421,8 @@ def _with_activations(own: tuple[Activation, ...]) -> Any:
         return numba.njit(lambda act, *za: function(*za) if act == code else otherwise(act, *za))
 
     apply_, derivative_ = apply, derivative
-    for code, act in enumerate(own, len(CODES)):
-        apply_, derivative_ = choice(code, act.apply, apply_), choice(code, act.derivative, derivative_)
+    for code, one in enumerate(owns, len(CODES)):
+        apply_, derivative_ = choice(code, one.act.apply, apply_), choice(code, one.act.derivative, derivative_)
 
     def rebuilt(function: Any, **names: Any) -> Any:
         return _compiled(types.FunctionType(function.__code__, {**globals(), **names}), cache=False)

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from . import checks
 from .activations import LEAK, activation
-from .losses import accuracy
+from .losses import LOSSES, accuracy
 from .records import Activation, Array, Loss, Params, arrays, map_arrays, read_only
 
 #: Predictions are kept and reduced to losses for as many epochs at once as fit in so many numbers.
@@ -27,8 +28,8 @@ PIECE = 1 << 14
 KEPT_BATCHES = 1 << 12
 
 Orders = Sequence[Array | None]
-#: From the left factor to ``product(right, out)``.
-Times = Callable[[Array], Callable[[Array, Array], Array]]
+#: From the left factor and the number of elements of the right one to ``product(right, out)``.
+Times = Callable[[Array, int], Callable[[Array, Array], Array]]
 
 
 def start(
@@ -45,8 +46,7 @@ def start(
     shapes = [array.shape[-2:] for array in arrays(params)]
     flat = np.ascontiguousarray(np.concatenate([w.reshape(*lead, -1) for w in arrays(params)], axis=-1))
     stopped, stopped_flat = np.zeros(lead, bool), flat.copy()
-    # BLAS does the same under both, but dot's call costs a third of matmul's and its work on large arrays more.
-    times: Times = (lambda left: left.dot) if not lead and flat.size < PIECE else _matmul
+    times: Times = _dot if not lead and flat.size < PIECE else _matmul
     steps = {rows: _step(params, flat, rows, times, lr, loss) for rows in {batch_size, n % batch_size or batch_size}}
     out = np.empty((*lead, n, k), dtype)
     block_size = max(1, KEPT_PREDICTIONS // out.size)
@@ -55,7 +55,8 @@ def start(
     def batches(x: Array, y: Array) -> Iterator[tuple[Any, ...]]:
         for begin in range(0, n, batch_size):
             xb, yb, predictions = (array[..., begin : begin + batch_size, :] for array in (x, y, out))
-            yield steps[xb.shape[-2]], times(xb), times(xb.mT), yb, predictions
+            units = params.layers[0].w.shape[-1]
+            yield steps[xb.shape[-2]], times(xb, xb.shape[-1] * units), times(xb.mT, len(xb) * units), yb, predictions
 
     # Cutting a batch costs a tenth of a small step, so it is done once, unless the cuts would take much room.
     in_order = list(batches(x, y)) if n // batch_size <= KEPT_BATCHES else None
@@ -66,7 +67,8 @@ def start(
                 step(*batch)
             predictions[...] = out
         else:
-            for step, *batch in batches(x[..., order, :], y[..., order, :]):
+            # np.take lays every member's rows one after another, as those of its solo run; indexing does not.
+            for step, *batch in batches(np.take(x, order, axis=-2), np.take(y, order, axis=-2)):
                 step(*batch)
             predictions[..., order, :] = out
 
@@ -86,7 +88,7 @@ def start(
                 epoch(order, predictions[index])
                 now = diverging()
                 stopped_flat[now], last_epoch[now], stopped[now] = flat[now], index, True
-        reports = [loss.report(predictions, y), accuracy(predictions, y)]
+        reports = [checks.watched("loss", loss.name, loss.report, predictions, y), accuracy(predictions, y)]
         for report in reports:
             report[np.arange(len(orders)).reshape(-1, *[1] * len(lead)) > last_epoch] = np.nan
         if orders[-1] is None and np.array_equal(begin, flat):
@@ -143,13 +145,17 @@ def _step(params: Params, flat: Array, rows: int, times: Times, lr: Any, loss: L
     z, a, slope, spare = ([part.reshape(*lead, rows, -1) for part in np.split(vector, ends[:-1])] for vector in vectors)
     delta = [np.empty_like(view) for view in z]
     in_place = _in_place(dtype)
+    loss_slope = loss.gradient
+    if LOSSES.get(loss.name) is not loss:
+        loss_slope = functools.partial(checks.elementwise, "loss", loss.name, loss.gradient)
     apply, derivative = zip(*[in_place.get(layer.act) or _copying(layer.act) for layer in params.layers], strict=True)
     slopes = list(zip(derivative, z, a, slope, strict=True))
-    if len({layer.act for layer in params.layers}) == 1:  # then one call serves all layers
+    acts = {layer.act for layer in params.layers}
+    if len(acts) == 1 and acts <= in_place.keys():  # then one call serves all layers
         slopes = [(derivative[0], vectors[0], vectors[1], vectors[2])]
-    a_times = [None, *(times(view) for view in a)]
-    at_times = [None, *(times(view.mT) for view in a)]
-    delta_times = [times(view) for view in delta]
+    a_times = [None, *(times(view, above.size) for view, above in zip(a[:-1], w[1:], strict=True))]
+    at_times = [None, *(times(view.mT, above.size) for view, above in zip(a[:-1], delta[1:], strict=True))]
+    delta_times = [times(view, weights.size) for view, weights in zip(delta, w, strict=True)]
     w_t, below = [None, *(view.mT for view in w[1:])], [None, *delta]
     forward = list(zip(a_times, w, b, z, a, spare, apply, strict=False))
     backward = list(zip(at_times, delta, slope, dw, db, delta_times, w_t, below, strict=False))[::-1]
@@ -163,7 +169,7 @@ def _step(params: Params, flat: Array, rows: int, times: Times, lr: Any, loss: L
         predictions[...] = a
         for derivative, z, a_, slope in slopes:
             derivative(z, a_, slope)
-        error = loss.gradient(a, yb)
+        error = loss_slope(a, yb)
         for product, delta, slope, dw, db, delta_times, w_t, below in backward:
             np.multiply(error, slope, delta)
             (product or xt_times)(delta, dw)
@@ -178,9 +184,17 @@ def _step(params: Params, flat: Array, rows: int, times: Times, lr: Any, loss: L
     return step
 
 
-def _matmul(left: Array) -> Callable[[Array, Array], Array]:
+def _matmul(left: Array, right_size: int) -> Callable[[Array, Array], Array]:
     """Return ``product(right, out)``."""
     return functools.partial(np.matmul, left)
+
+
+def _dot(left: Array, right_size: int) -> Callable[[Array, Array], Array]:
+    """Return ``product(right, out)``, at a third of what a call of matmul costs and with its bits.
+
+    Both hand the product to BLAS, but where a factor is a single number: there dot skips zeros, and 0 · inf is 0.
+    """
+    return left.dot if min(left.size, right_size) > 1 else _matmul(left, right_size)
 
 
 def _copying(act: str | Activation) -> tuple[Any, Any]:
@@ -188,10 +202,10 @@ def _copying(act: str | Activation) -> tuple[Any, Any]:
     own = activation(act)
 
     def apply(z: Array, a: Array, spare: Array) -> None:
-        a[...] = own.apply(z)
+        a[...] = checks.elementwise("activation", own.name, own.apply, z)
 
     def derivative(z: Array, a: Array, out: Array) -> None:
-        out[...] = own.derivative(z, a)
+        out[...] = checks.elementwise("derivative of activation", own.name, own.derivative, z, a)
 
     return apply, derivative
 

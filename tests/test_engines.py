@@ -1,8 +1,10 @@
 """The engines against one another: `compiled` against `numpy`, members of ensembles against their solo runs."""
 
+import operator
 import os
 import subprocess
 import sys
+from types import MappingProxyType
 
 import attrs
 import numpy as np
@@ -147,6 +149,156 @@ def test_a_loss_of_ones_own_runs_on_numpy(name):
     for _ in range(2):
         expected = funcnn.sgd_step(expected, funcnn.grads(expected, x, y, loss=loss), 0.5)
     assert final == expected
+
+
+def added(monkeypatch, table, name, record):
+    """Add an entry to a table of the library, for one test."""
+    monkeypatch.setattr(f"funcnn.{table}", MappingProxyType({**operator.attrgetter(table)(funcnn), name: record}))
+
+
+def test_an_entry_of_a_table_that_the_kernel_does_not_know_is_not_trained_as_another(monkeypatch):
+    mae = Loss("mae", lambda p, y: np.abs(p - y).mean((-2, -1)), lambda p, y: np.sign(p - y) / p[0].size, funcnn.mse)
+    added(monkeypatch, "losses.LOSSES", "mae", mae)
+    added(monkeypatch, "activations.ACTIVATIONS", "square", SQUARE)
+    x, y = data((2, 3, 1), 4)
+    for act, loss, named in (("tanh", "mae", "mae"), ("square", "mse", "square")):
+        params = funcnn.init((2, 3, 1), act=act, out_act="none", scheme="glorot")
+        with pytest.raises(ValueError, match=f"engine 'compiled' cannot run this.*{named}.*engine='numpy' can"):
+            funcnn.train(params, x, y, epochs=2, engine="compiled", loss=loss)
+        final, history = funcnn.train(params, x, y, epochs=2, loss=loss, lr=0.01)
+        expected = params
+        for _ in range(2):
+            for i in range(4):
+                gradient = funcnn.grads(expected, x[i : i + 1], y[i : i + 1], loss=loss)
+                expected = funcnn.sgd_step(expected, gradient, 0.01)
+        assert (final, history.engine) == (expected, "numpy")
+
+
+# Functions of a user's that a compiled kernel would take for others than they are.
+STEEPNESS = 1.0
+FACTORS = [1.0]
+
+
+def steep(z):
+    return STEEPNESS * np.tanh(z)
+
+
+def steep_slope(z, a):
+    return STEEPNESS - a * a / STEEPNESS
+
+
+def stretched(z):
+    return FACTORS[0] * z
+
+
+def counted():
+    calls = 0
+
+    def apply(z):
+        nonlocal calls
+        calls += 1
+        return z + 0.0 * calls
+
+    return apply
+
+
+class Settings:
+    slope = 2.0
+
+
+def sloped(z):
+    return Settings.slope * z
+
+
+def one(z, a):
+    return 1.0 + 0.0 * z
+
+
+OTHERWISE = {
+    "not elementwise": (lambda z: np.exp(z) / np.sum(np.exp(z)), lambda z, a: a * (1 - a), "not elementwise"),
+    "of the largest": (lambda z: z / (1.0 + np.max(np.abs(z))), one, "not elementwise"),
+    "slope not elementwise": (np.tanh, lambda z, a: (1 - a * a) / np.sum(a * a), "cannot be compiled|not elementwise"),
+    "reads a list": (stretched, one, "hangs on what can change: 'FACTORS' is list"),
+    "reads an object": (sloped, one, "hangs on what can change: 'Settings' is type"),
+    "counts its calls": (counted(), one, "hangs on what can change: it sets 'calls'"),
+    "an object": (np.vectorize(abs), one, "can change|cannot be compiled"),
+    "random": (lambda z: z + 0.001 * np.random.normal(), one, "not elementwise"),
+    "gives no number": (lambda z: z > 0, one, "does not make a number|cannot be compiled"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_compiling_would_make_another_function_of_is_not_compiled(name):
+    apply, derivative, reason = OTHERWISE[name]
+    act = Activation("mine", apply, derivative)
+    params, (x, y) = funcnn.init((2, 3, 1), act=(act, "sigmoid")), data((2, 3, 1), 4)
+    with pytest.raises(ValueError, match=f"engine 'compiled' cannot run this: the activation 'mine'.*({reason})"):
+        funcnn.train(params, x, y, epochs=2, engine="compiled")
+    assert funcnn.train(params, x, y, epochs=20_000, lr=1e-9)[1].engine == "numpy"  # long enough for "auto" to ask
+
+
+def test_a_global_that_changes_between_runs_is_seen_to_have_changed(monkeypatch):
+    act = Activation("steep", steep, steep_slope)
+    params, (x, y) = funcnn.init((2, 3, 1), act=act, seed=3), data((2, 3, 1), 4)
+    losses = []
+    for steepness in (1.0, 0.5, 1.0):
+        monkeypatch.setattr(sys.modules[__name__], "STEEPNESS", steepness)
+        ours, theirs = (funcnn.train(params, x, y, epochs=5, engine=engine) for engine in ENGINES)
+        assert_close(ours, theirs, 1e-12)
+        losses.append(theirs[1].loss[-1])
+    assert losses[0] == losses[2] != losses[1]
+
+
+def in_place(z):
+    z *= 2.0
+    return z
+
+
+def in_place_slope(z, a):
+    a *= a
+    return a
+
+
+def part_of_it(z):
+    z[z < 0] = 0
+    return z
+
+
+CHANGING = {
+    "activation": Activation("mine", in_place, one),
+    "derivative": Activation("mine", np.tanh, in_place_slope),
+    "indexed": Activation("mine", part_of_it, one),
+    "out": Activation("mine", lambda z: np.tanh(z, out=z), one),
+    "loss": Loss("mine", lambda p, y: ((p - y) ** 2).sum((-2, -1)), lambda p, y: np.subtract(p, y, out=y), funcnn.mse),
+    "value": Loss("mine", lambda p, y: np.subtract(p, y, out=p).sum((-2, -1)), lambda p, y: p - y, funcnn.mse),
+    "report": Loss("mine", funcnn.mse, lambda p, y: p - y, lambda p, y: np.subtract(p, y, out=p).sum((-2, -1))),
+}
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_functions_of_ones_own_that_change_their_argument_are_refused_by_all(name):
+    mine, (x, y) = CHANGING[name], data((2, 3, 1), 4)
+    loss = mine if isinstance(mine, Loss) else "half_sse"
+    params = funcnn.init((2, 3, 1), act="sigmoid" if isinstance(mine, Loss) else mine, scheme="glorot")
+    before = y.copy()
+    calls = [lambda engine=engine: funcnn.train(params, x, y, epochs=2, loss=loss, engine=engine) for engine in ENGINES]
+    if name != "report":
+        calls.append(lambda: funcnn.value_and_grads(params, x, y, loss=loss))
+    for call in calls[:: 1 if name != "value" else -2]:  # train never asks for the value
+        with pytest.raises(ValueError, match=r"'mine' changes its argument in place|knows the losses"):
+            call()
+    np.testing.assert_array_equal(y, before)
+
+
+@pytest.mark.parametrize("shape", [lambda z: z.sum(axis=-1, keepdims=True), lambda z: z[..., :1], lambda z: z[0]])
+def test_functions_of_ones_own_that_only_broadcast_are_refused(shape):
+    params, (x, y) = (
+        funcnn.init((2, 3, 2), act=(Activation("mine", np.tanh, lambda z, a: shape(a)), "none")),
+        data((2, 3, 2), 4),
+    )
+    for call in (lambda: funcnn.grads(params, x, y), lambda: funcnn.train(params, x, y, epochs=1, batch_size=4)):
+        with pytest.raises(ValueError, match=r"derivative of activation 'mine' must give a number for each.*\(4, 3\)"):
+            call()
 
 
 def without_numba(monkeypatch):
@@ -331,3 +483,110 @@ def test_a_cache_folder_that_cannot_be_written_is_no_error(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "file" / "folder")}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "compiled\n"
+
+
+# --- the same numbers, whoever runs along, however arrays lie in memory ----------------------------------------------
+
+
+@settings(max_examples=150)
+@given(
+    sizes=st.lists(st.sampled_from([1, 2, 5, 8]), min_size=2, max_size=4),
+    n=st.sampled_from([33, 7, 1]),
+    batch_size=st.sampled_from([5, 1, 2, 16, "full"]),
+    shuffle=st.booleans(),
+    bias=st.booleans(),
+    own_data=st.booleans(),
+    dtype=st.sampled_from([np.float64, np.float32]),
+    engine=st.sampled_from(ENGINES),
+    members=st.sampled_from([2, 3, 9]),
+)
+def test_a_member_with_data_of_its_own_has_the_bits_of_its_solo_run(
+    sizes, n, batch_size, shuffle, bias, own_data, dtype, engine, members, bits
+):
+    x, y = data(sizes, n, members)
+    if not own_data:
+        x, y = x[0], y[0]
+    some = {"epochs": 5, "batch_size": batch_size, "shuffle": shuffle, "engine": engine, "log_every": 1, "lr": 0.01}
+    start = {"act": "tanh", "bias": bias, "scheme": "glorot", "dtype": dtype}
+    params, history = funcnn.train(funcnn.init(sizes, seed=range(members), **start), x, y, **some)
+    for k in range(members):
+        xk, yk = (x[k], y[k]) if own_data else (x, y)
+        alone, told = funcnn.train(funcnn.init(sizes, seed=k, **start), xk, yk, **some)
+        for mine, its in zip(params.layers, alone.layers, strict=True):
+            assert bits(mine.w[k]) == bits(its.w)
+            assert not bias or bits(mine.b[k]) == bits(its.b)
+        assert bits(history.loss[:, k]) == bits(told.loss)
+        assert bits(history.grad_norm[..., k]) == bits(told.grad_norm)
+
+
+LAYOUTS = {
+    "Fortran": np.asfortranarray,
+    "transposed": lambda a: np.ascontiguousarray(a.mT).mT,
+    "every other": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "odd strides": lambda a: np.concatenate([a, a], axis=-1)[..., : a.shape[-1]],
+    "backwards": lambda a: np.ascontiguousarray(a[..., ::-1, :])[..., ::-1, :],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("sizes", [(2, 3, 1), (1, 1, 1), (17, 20, 2), (40, 1, 33)])
+@pytest.mark.parametrize("members", [None, 3])
+def test_numbers_do_not_depend_on_how_arrays_lie_in_memory(layout, sizes, members, bits):
+    seed = 0 if members is None else range(members)
+    params = funcnn.init(sizes, seed=seed, act="tanh", bias=True)
+    x, y = data(sizes, 20)
+    moved = funcnn.Params(attrs.evolve(l, w=LAYOUTS[layout](l.w), b=LAYOUTS[layout](l.b)) for l in params.layers)
+    given = moved, LAYOUTS[layout](x), LAYOUTS[layout](y)
+    assert bits(funcnn.forward(*given[:2])) == bits(funcnn.forward(params, x))
+    assert bits(funcnn.backprop(*given)) == bits(funcnn.backprop(params, x, y))
+    step = funcnn.sgd_step(moved, funcnn.grads(*given), 0.1)
+    assert bits(step) == bits(funcnn.sgd_step(params, funcnn.grads(params, x, y), 0.1))
+    for engine in ENGINES:
+        some = {"epochs": 2, "batch_size": 7, "shuffle": True, "engine": engine}
+        assert bits(funcnn.train(*given, **some)) == bits(funcnn.train(params, x, y, **some))
+    # The plain loop, with weights laid out so before every step.
+    walking, expected = moved, funcnn.train(params, x, y, epochs=1, engine="numpy", batch_size=7)[0]
+    for rows in (slice(0, 7), slice(7, 14), slice(14, 20)):
+        walking = funcnn.sgd_step(walking, funcnn.grads(walking, given[1][rows], given[2][rows]), 0.1)
+        walking = funcnn.Params(attrs.evolve(l, w=LAYOUTS[layout](l.w), b=LAYOUTS[layout](l.b)) for l in walking.layers)
+    assert bits(walking) == bits(expected)
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 1, 1), (2, 1, 3), (1, 4, 1), (3, 2)])
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning", "ignore:overflow:RuntimeWarning")
+def test_numbers_that_become_infinite_do_so_as_in_the_plain_loop(sizes, batch_size, bits):
+    # Weights so large that z, a or an error is infinite where another factor is 0.
+    rng = np.random.default_rng(0)
+    for lr in (1e160, 1e300):
+        params = funcnn.init(sizes, seed=1, act="relu", out_act="none")
+        x, y = rng.integers(-1, 2, (4, sizes[0])).astype(float), rng.integers(0, 2, (4, sizes[-1])).astype(float)
+        walking = params
+        for epoch in range(1, 6):
+            for begin in range(0, 4, batch_size):
+                rows = slice(begin, begin + batch_size)
+                walking = funcnn.sgd_step(walking, funcnn.grads(walking, x[rows], y[rows]), lr)
+            final, history = funcnn.train(params, x, y, lr=lr, epochs=epoch, batch_size=batch_size, engine="numpy")
+            if len(history.loss) < epoch:
+                break
+            assert bits(final) == bits(walking)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "engines"),
+    [((3, 3), ("numpy", "compiled")), ((64, 64), ("numpy", "compiled")), ((220, 220), ("compiled",))],
+)
+def test_the_number_of_cores_changes_nothing_that_readme_says_it_does_not(hidden, engines):
+    code = f"""
+import funcnn, hashlib
+for engine in {engines!r}:
+    for seed in (0, (0, 1, 2)):
+        run = funcnn.run(funcnn.Experiment(hidden={hidden}, seed=seed, epochs=4, scheme="glorot", engine=engine))
+        print(*[hashlib.md5(a.tobytes()).hexdigest() for l in run.params.layers for a in (l.w, run.history.loss)])
+"""
+    said = set()
+    for cores in (1, 2, 8):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": str(cores), "MKL_NUM_THREADS": str(cores)}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        said.add(done.stdout)
+    assert len(said) == 1
