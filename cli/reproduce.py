@@ -28,7 +28,7 @@ def reproduce(ids: tuple[str, ...], seeds: int, out: Path, jobs: int | None, as_
     Prints a table and writes the pictures and a page: README.md for the whole report, ID.md for some of it.
     """
     with users_mistakes():
-        from funcnn import checks, plotting
+        from funcnn import plotting, validation
         from funcnn.experiments import SUITES
         from funcnn.storage import write_file
 
@@ -36,7 +36,7 @@ def reproduce(ids: tuple[str, ...], seeds: int, out: Path, jobs: int | None, as_
         from . import results as lab
 
         for name in ids:
-            checks.known("experiment", name, SUITES)
+            validation.known("experiment", name, SUITES)
         chosen = [name for name in SUITES if name in ids or not ids]
         out.mkdir(parents=True, exist_ok=True)
         results = _collect(lab.distinct(chosen), seeds, jobs)

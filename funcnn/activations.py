@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
-from .checks import known
 from .records import Activation, Array
+from .validation import known
 
 #: Slope of `leaky_relu` below zero; Maas et al., "Rectifier Nonlinearities Improve Neural Network Acoustic Models".
 LEAK = 0.01

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from . import checks
+from . import validation
 from .records import Array, Dataset, read_only
 
 
@@ -37,7 +37,7 @@ def linear(n: int = 100, seed: int | tuple[int, ...] = 0) -> Dataset:
     ValueError, TypeError
         If ``n`` is not a whole number of at least 1.
     """
-    x = np.random.default_rng(seed).uniform(size=(checks.whole("n", n, least=1), 2))
+    x = np.random.default_rng(seed).uniform(size=(validation.whole("n", n, least=1), 2))
     return _dataset(x, np.where(x[:, 0] > x[:, 1], 0.0, 1.0), "linear")
 
 
@@ -59,4 +59,4 @@ def dataset(name: str, seed: int = 0) -> tuple[Dataset, Dataset]:
     ValueError
         If the name is unknown; the message lists the known ones and suggests the nearest.
     """
-    return checks.known("data set", name, DATASETS)(checks.whole("data_seed", seed, least=0))
+    return validation.known("data set", name, DATASETS)(validation.whole("data_seed", seed, least=0))

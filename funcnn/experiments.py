@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from . import checks
+from . import validation
 from .datasets import dataset
 from .losses import accuracy, loss_named
 from .network import forward, init
@@ -136,7 +136,7 @@ def run(
 def _hidden(hidden: Any) -> tuple[int, ...]:
     if not isinstance(hidden, tuple):
         raise TypeError(f"hidden must list the widths of the hidden layers, as (3, 3), got {hidden!r}")
-    return tuple(checks.whole("width of a hidden layer", width, least=1) for width in hidden)
+    return tuple(validation.whole("width of a hidden layer", width, least=1) for width in hidden)
 
 
 def _fitting(start: Params, drawn: Params) -> Params:

@@ -3,7 +3,7 @@
 import operator
 from types import MappingProxyType
 
-from . import checks
+from . import validation
 from .records import Array, Loss
 
 
@@ -15,14 +15,14 @@ def mse(y_hat: Array, y: Array) -> Array:
     ValueError, TypeError
         If the two differ in samples or outputs, or hold other than real numbers.
     """
-    y_hat, y = checks.pair(y_hat, y)
+    y_hat, y = validation.pair(y_hat, y)
     error = y_hat - y
     return error.__array_namespace__().mean(error * error, axis=(-2, -1))
 
 
 def half_sse(y_hat: Array, y: Array) -> Array:
     """Half the summed squared error, ½ Σ (ŷ − y)²; Rumelhart, Hinton & Williams 1986, eq. 3. Errors as for `mse`."""
-    y_hat, y = checks.pair(y_hat, y)
+    y_hat, y = validation.pair(y_hat, y)
     error = y_hat - y
     return error.__array_namespace__().sum(error * error, axis=(-2, -1)) / 2
 
@@ -32,7 +32,7 @@ def accuracy(y_hat: Array, y: Array) -> Array:
 
     A prediction that is not finite is wrong, whichever the class. Errors as for `mse`.
     """
-    y_hat, y = checks.pair(y_hat, y)
+    y_hat, y = validation.pair(y_hat, y)
     xp = y_hat.__array_namespace__()
     right = xp.isfinite(y_hat) & (xp.astype(y_hat > 0.5, y.dtype) == y)
     return xp.mean(xp.astype(xp.all(right, axis=-1), y_hat.dtype), axis=-1)
@@ -60,4 +60,4 @@ def loss_named(loss: str | Loss) -> Loss:
     ValueError
         If the name is unknown; the message lists the known ones and suggests the nearest.
     """
-    return loss if isinstance(loss, Loss) else checks.known("loss", loss, LOSSES)
+    return loss if isinstance(loss, Loss) else validation.known("loss", loss, LOSSES)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import checks
+from . import validation
 from .activations import activation, per_layer
 from .losses import loss_named
 from .records import Activation, Array, Layer, Loss, Params, Trace, read_only
@@ -65,17 +65,17 @@ def init(
     """
     if not isinstance(sizes, Sequence):
         raise TypeError(f"sizes must list the units of each layer, as (2, 3, 1), got {sizes!r}")
-    sizes = [checks.whole("size of a layer", size, least=1) for size in sizes]
+    sizes = [validation.whole("size of a layer", size, least=1) for size in sizes]
     if len(sizes) < 2:
         raise ValueError(f"sizes must name an input and an output at least, as (2, 1), got {tuple(sizes)}")
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
-    scale = checks.known("scheme", scheme, SCHEMES)
+    scale = validation.known("scheme", scheme, SCHEMES)
     shapes = list(itertools.pairwise(sizes))
     acts = per_layer(act, out_act, len(shapes))
 
     def draw(one: int) -> list[Array]:
-        rng = np.random.default_rng(checks.whole("seed", one, least=0))
+        rng = np.random.default_rng(validation.whole("seed", one, least=0))
         return [(scale(*shape) * rng.standard_normal(shape)).astype(dtype) for shape in shapes]
 
     if isinstance(seed, Iterable):
@@ -96,7 +96,7 @@ def _forward(params: Params, x: Array) -> tuple[tuple[Array, ...], tuple[Array, 
     for layer in params.layers:
         act = activation(layer.act)
         z += (a[-1] @ layer.w if layer.b is None else a[-1] @ layer.w + layer.b,)
-        a += (checks.elementwise("activation", act.name, act.apply, z[-1]),)
+        a += (validation.elementwise("activation", act.name, act.apply, z[-1]),)
     return z, a
 
 
@@ -121,9 +121,9 @@ def forward(params: Params, x: Array) -> Array:
         If weights are not float64 or float32, or if ``x`` does not have the features that the first layer takes, or
         holds what is no real number, is masked or is too large for the weights' dtype.
     """
-    params = checks.network(params)
-    x = checks.features(params, x)
-    checks.leading(params, x=x.shape[:-2])
+    params = validation.network(params)
+    x = validation.features(params, x)
+    validation.leading(params, x=x.shape[:-2])
     return _forward(params, x)[1][-1]
 
 
@@ -148,19 +148,19 @@ def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse
     ValueError, TypeError
         If shapes do not fit the network or each other, or the loss is unknown.
     """
-    params = checks.network(params)
-    x = checks.features(params, x)
-    y = checks.targets(params, x, y)
-    checks.leading(params, x=x.shape[:-2], y=y.shape[:-2])
+    params = validation.network(params)
+    x = validation.features(params, x)
+    y = validation.targets(params, x, y)
+    validation.leading(params, x=x.shape[:-2], y=y.shape[:-2])
     loss = loss_named(loss)
     z, a = _forward(params, x)
     deltas: tuple[Array, ...] = ()
     layers: tuple[Layer, ...] = ()
-    error = checks.elementwise("loss", loss.name, loss.gradient, a[-1], y)
+    error = validation.elementwise("loss", loss.name, loss.gradient, a[-1], y)
     for index in reversed(range(len(params.layers))):
         layer = params.layers[index]
         act = activation(layer.act)
-        slope = checks.elementwise("derivative of activation", act.name, act.derivative, z[index], a[index + 1])
+        slope = validation.elementwise("derivative of activation", act.name, act.derivative, z[index], a[index + 1])
         delta = error * slope
         w = a[index].mT @ delta
         b = None if layer.b is None else delta.__array_namespace__().sum(delta, axis=-2, keepdims=True)
@@ -170,7 +170,7 @@ def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse
             error = delta @ layer.w.mT
     a = (x.__array_namespace__().asarray(x, copy=True), *a[1:])  # what the caller does to x is not to show in the trace
     z, a, deltas = (tuple(read_only(v[...]) for v in values) for values in (z, a, deltas))
-    return Trace(z, a, deltas, Params(layers), read_only(checks.watched("loss", loss.name, loss.value, a[-1], y)))
+    return Trace(z, a, deltas, Params(layers), read_only(validation.watched("loss", loss.name, loss.value, a[-1], y)))
 
 
 def grads(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse") -> Params:

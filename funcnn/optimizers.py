@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import checks
+from . import validation
 from .records import Array, Layer, Params, read_only
 
 
@@ -22,17 +22,17 @@ def sgd_step(params: Params, grads: Params, lr: Array) -> Params:
         If the two have different layers or shapes, if weights are not float64 or float32, or if a rate or a finite
         gradient is too large or too small for the weights' dtype.
     """
-    params = checks.network(params)
+    params = validation.network(params)
     if shapes(params) != shapes(grads):
         raise ValueError(
             f"params and grads must have layers (w, b) of the same shapes, got {shapes(params)} and {shapes(grads)}"
         )
 
-    lr = checks.rates(lr, params.layers[0].w)
-    checks.leading(params, lr=np.shape(lr))
+    lr = validation.rates(lr, params.layers[0].w)
+    validation.leading(params, lr=np.shape(lr))
 
     def moved(w: Array, dw: Array) -> Array:
-        dw = checks.cast("grads", dw, w)
+        dw = validation.cast("grads", dw, w)
         rate = w.__array_namespace__().asarray(lr, dtype=w.dtype)
         return read_only(w - (rate[..., None, None] if rate.ndim else rate) * dw)
 

@@ -25,13 +25,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from . import activations
-from .checks import whole
 from .diagnosis import diagnose
 from .experiments import Run, check_solo, member, scores
 from .losses import loss_named, mse
 from .network import forward
 from .records import Activation, Array, Params
 from .storage import write_file
+from .validation import whole
 
 #: Colour and marker of each class; more classes than these begin again.
 CLASSES = (("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import attrs
 import numpy as np
 
-from . import checks
+from . import validation
 from .engines import CACHE, ENGINES, choose_engine, engine_start, room
 from .losses import loss_named
 from .network import forward, grads
@@ -112,22 +112,22 @@ def train(
         If an argument is out of range, unknown or of a shape that does not fit, if weights are not float64 or float32,
         or if weights, x or y hold a value that is not finite, masked or too large for the weights' dtype.
     """
-    params = checks.in_numpy(params)
-    x = checks.features(params, checks.numbers("x", x))
-    y = checks.targets(params, x, checks.numbers("y", y))
-    lr = checks.learning_rate(lr, params.layers[0].w)
+    params = validation.in_numpy(params)
+    x = validation.features(params, validation.numbers("x", x))
+    y = validation.targets(params, x, validation.numbers("y", y))
+    lr = validation.learning_rate(lr, params.layers[0].w)
     for name, array in (("x", x), ("y", y), *(("weights", array) for array in arrays(params))):
-        checks.finite(name, array)
-    n = checks.whole("number of samples", x.shape[-2], least=1)
+        validation.finite(name, array)
+    n = validation.whole("number of samples", x.shape[-2], least=1)
     loss = loss_named(loss)
-    checks.known("engine", engine, dict.fromkeys(ENGINES))
-    epochs, log_every = checks.whole("epochs", epochs, least=1), checks.whole("log_every", log_every, least=1)
-    rows = checks.batch_rows(batch_size, n)
-    seed = checks.whole("shuffle_seed", shuffle_seed, least=0)
-    kept = {checks.whole("snapshot", epoch, least=0) for epoch in snapshots}
+    validation.known("engine", engine, dict.fromkeys(ENGINES))
+    epochs, log_every = validation.whole("epochs", epochs, least=1), validation.whole("log_every", log_every, least=1)
+    rows = validation.batch_rows(batch_size, n)
+    seed = validation.whole("shuffle_seed", shuffle_seed, least=0)
+    kept = {validation.whole("snapshot", epoch, least=0) for epoch in snapshots}
     if max(kept, default=0) > epochs:
         raise ValueError(f"snapshot {max(kept)} lies beyond the last epoch, {epochs}")
-    threads = checks.whole("threads", _cores() if threads is None else threads, least=1)
+    threads = validation.whole("threads", _cores() if threads is None else threads, least=1)
     params, x, y, lr = _spread(params, x, y, lr)
     if engine == "auto":
         engine = choose_engine(params, n, rows, epochs, loss)
@@ -211,7 +211,7 @@ def _cores() -> int:
 
 def _spread(params: Params, x: Array, y: Array, lr: Any) -> tuple[Params, Array, Array, Any]:
     """Give weights and rates the leading axis that any of the arrays has."""
-    lead = checks.leading(params, most=1, x=x.shape[:-2], y=y.shape[:-2], lr=np.shape(lr))
+    lead = validation.leading(params, most=1, x=x.shape[:-2], y=y.shape[:-2], lr=np.shape(lr))
     if not lead:
         return params, x, y, lr
     params = map_arrays(lambda array: np.broadcast_to(array, (*lead, *array.shape[-2:])), params)
@@ -263,7 +263,7 @@ def _grad_norm(params: Params, x: Array, y: Array, loss: Loss) -> Array:
     else:  # the gradient is linear in the error at the output, so it is the sum of those from some rows each
         pieces = [slice(begin, begin + ROWS) for begin in range(0, x.shape[-2], ROWS)]
         y_hat = np.concatenate([forward(params, x[..., rows, :]) for rows in pieces], axis=-2)
-        error = checks.elementwise("loss", loss.name, loss.gradient, y_hat, y)
+        error = validation.elementwise("loss", loss.name, loss.gradient, y_hat, y)
         given = attrs.evolve(loss, gradient=lambda y_hat, error: error)
         parts = [arrays(grads(params, x[..., rows, :], error[..., rows, :], loss=given)) for rows in pieces]
         sums = map(sum, zip(*parts, strict=True))

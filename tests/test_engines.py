@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import funcnn
-from funcnn import Activation, Experiment, Loss, kernels
-from funcnn.engines import choose_engine
+from funcnn import Activation, Experiment, Loss
+from funcnn.engines import choose_engine, compiled
 
 ENGINES = ["numpy", "compiled"]
 CUBE = Activation("cube", lambda z: z * z * z, lambda z, a: 3.0 * z * z)
@@ -302,8 +302,8 @@ def test_functions_of_ones_own_that_only_broadcast_are_refused(shape):
 
 
 def without_numba(monkeypatch):
-    monkeypatch.setitem(sys.modules, "funcnn.kernels", None)
-    monkeypatch.delattr(funcnn, "kernels", raising=False)
+    monkeypatch.setitem(sys.modules, "funcnn.engines.compiled", None)
+    monkeypatch.delattr(funcnn.engines, "compiled", raising=False)
 
 
 def test_without_numba_all_works_on_numpy(monkeypatch):
@@ -470,11 +470,11 @@ def test_an_ensemble_whose_members_all_diverge_stops_with_the_last_of_them(log_e
 
 def test_the_kernels_exponential_is_right_to_an_ulp_or_two():
     x = np.concatenate([np.linspace(-708, 708, 100_001), np.random.default_rng(0).normal(size=10_000)])
-    ours = np.array([kernels.exp(value) for value in x])
+    ours = np.array([compiled.exp(value) for value in x])
     assert np.max(np.abs(ours - np.exp(x)) / np.spacing(np.exp(x))) <= 2
-    assert np.isnan(kernels.exp(np.nan))
-    assert kernels.exp(-1e9) < 1e-300
-    assert kernels.exp(1e9) > 1e300
+    assert np.isnan(compiled.exp(np.nan))
+    assert compiled.exp(-1e9) < 1e-300
+    assert compiled.exp(1e9) > 1e300
 
 
 def test_a_cache_folder_that_cannot_be_written_is_no_error(tmp_path):

@@ -1,9 +1,9 @@
 """What is checked at the edge: public functions call these on what a user hands them.
 
-Each raises ``ValueError`` or ``TypeError`` with the argument's name, what came, and what was expected. What they return
-is as the functions behind the edge want it: weights are NumPy arrays of float64 or float32, all of one dtype; everything
-that meets them (samples, targets, gradients, rates) has that dtype too; and each matrix lies in memory row by row, since
-BLAS sums in another order where it does not. Arrays of other libraries pass as they are, but for their dtype.
+Each raises ``ValueError`` or ``TypeError`` with the argument's name, what came, and what was expected. They return it
+as the functions behind the edge want it: weights are NumPy arrays of float64 or float32, all of one dtype; what meets
+them (samples, targets, gradients, rates) has that dtype too; and each matrix lies in memory row by row, since BLAS sums
+in another order where it does not. Arrays of other libraries pass as they are, but for their dtype.
 """
 
 import difflib

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from . import checks
-from .activations import LEAK, activation
-from .losses import LOSSES, accuracy
-from .records import Activation, Array, Loss, Params, arrays, map_arrays, read_only
+from .. import validation
+from ..activations import LEAK, activation
+from ..losses import LOSSES, accuracy
+from ..records import Activation, Array, Loss, Params, arrays, map_arrays, read_only
 
 #: Predictions are kept and reduced to losses for as many epochs at once as fit in so many numbers.
 KEPT_PREDICTIONS = 1 << 16
@@ -88,7 +88,7 @@ def start(
                 epoch(order, predictions[index])
                 now = diverging()
                 stopped_flat[now], last_epoch[now], stopped[now] = flat[now], index, True
-        reports = [checks.watched("loss", loss.name, loss.report, predictions, y), accuracy(predictions, y)]
+        reports = [validation.watched("loss", loss.name, loss.report, predictions, y), accuracy(predictions, y)]
         for report in reports:
             report[np.arange(len(orders)).reshape(-1, *[1] * len(lead)) > last_epoch] = np.nan
         if orders[-1] is None and np.array_equal(begin, flat):
@@ -147,7 +147,7 @@ def _step(params: Params, flat: Array, rows: int, times: Times, lr: Any, loss: L
     in_place = _in_place(dtype)
     loss_slope = loss.gradient
     if LOSSES.get(loss.name) is not loss:
-        loss_slope = functools.partial(checks.elementwise, "loss", loss.name, loss.gradient)
+        loss_slope = functools.partial(validation.elementwise, "loss", loss.name, loss.gradient)
     apply, derivative = zip(*[in_place.get(layer.act) or _copying(layer.act) for layer in params.layers], strict=True)
     slopes = list(zip(derivative, z, a, slope, strict=True))
     acts = {layer.act for layer in params.layers}
@@ -202,10 +202,10 @@ def _copying(act: str | Activation) -> tuple[Any, Any]:
     own = activation(act)
 
     def apply(z: Array, a: Array, spare: Array) -> None:
-        a[...] = checks.elementwise("activation", own.name, own.apply, z)
+        a[...] = validation.elementwise("activation", own.name, own.apply, z)
 
     def derivative(z: Array, a: Array, out: Array) -> None:
-        out[...] = checks.elementwise("derivative of activation", own.name, own.derivative, z, a)
+        out[...] = validation.elementwise("derivative of activation", own.name, own.derivative, z, a)
 
     return apply, derivative
 

@@ -20,11 +20,11 @@ import attrs
 import numba
 import numpy as np
 
-from .activations import LEAK
-from .checks import elementwise
+from ..activations import LEAK
+from ..losses import LOSSES
+from ..records import Activation, Array, Layer, Loss, Params, read_only
+from ..validation import elementwise
 from .definitions import UnsteadyError, definition
-from .losses import LOSSES
-from .records import Activation, Array, Layer, Loss, Params, read_only
 
 SIGMOID, RELU, TANH, LEAKY_RELU, NONE = range(5)
 CODES = {"sigmoid": SIGMOID, "relu": RELU, "tanh": TANH, "leaky_relu": LEAKY_RELU, "none": NONE}
@@ -302,7 +302,7 @@ train_members, train_together = _compiled(_train_members), _compiled(_train_toge
 def start(
     params: Params, x: Array, y: Array, *, lr: Any, loss: Loss, batch_size: int
 ) -> tuple[Callable[[Sequence[Array | None]], tuple[Array, Array]], Callable[[], Params]]:
-    """Set up a run; return ``advance(orders)`` and ``current()``, as `workspace.start` does."""
+    """Set up a run; return ``advance(orders)`` and ``current()``, as `plain.start` does."""
     layers = params.layers
     lead, dtype = layers[0].w.shape[:-2], layers[0].w.dtype
     members = lead[0] if lead else 1

@@ -6,8 +6,8 @@ An engine is a function ``start(params, x, y, lr, loss, batch_size)`` that sets 
 
 from typing import Any
 
-from . import workspace
-from .records import Activation, Loss, Params
+from ..records import Activation, Loss, Params
+from . import plain
 
 ENGINES = ("auto", "numpy", "compiled")
 
@@ -42,21 +42,21 @@ def choose_engine(params: Params, n: int, batch_size: int, epochs: int, loss: Lo
 def engine_start(engine: str, params: Params, loss: Loss) -> Any:
     """Return the ``start`` function of an engine, or say why it cannot run this."""
     if engine == "numpy":
-        return workspace.start
+        return plain.start
     if reason := obstacle(params, loss):
         raise ValueError(f"engine 'compiled' cannot run this: {reason}; engine='numpy' can")
-    from . import kernels
+    from . import compiled
 
-    return kernels.start
+    return compiled.start
 
 
 def obstacle(params: Params, loss: Loss) -> str | None:
     """Say why the compiled engine cannot run this, or None where it can."""
     try:
-        from . import kernels
+        from . import compiled
     except ImportError as error:  # not installed, or not for this version of NumPy
         return f"it needs numba: pip install 'funcnn[fast]' ({error})"
-    return kernels.obstacle(params, loss)
+    return compiled.obstacle(params, loss)
 
 
 def room(params: Params, rows: int) -> int:
