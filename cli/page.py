@@ -26,7 +26,9 @@ Figures = dict[str, Figure]
 Parts = tuple[dict[str, str], Figures]
 
 
-def render(ids: Sequence[str], results: Results, seeds: int, command: str) -> tuple[str, Figures]:
+def render(
+    ids: Sequence[str], results: Results, spread: Sequence[dict[str, Any]], seeds: int, command: str
+) -> tuple[str, Figures]:
     """Return the page with the sections of these experiments, and the pictures on it by file name."""
     text = (files(__package__) / "report" / "page.md").read_text(encoding="utf-8")
     introduction, *rest = re.split(r"<!-- ([a-z-]+) -->\n", text)
@@ -35,9 +37,11 @@ def render(ids: Sequence[str], results: Results, seeds: int, command: str) -> tu
         "seeds": str(seeds),
         "last_seed": str(seeds - 1),
         "default_seed": str(funcnn.DEFAULT_SEED),
+        "default_data_seed": str(Experiment().data_seed),
         "command": command,
         "converged": str(lab.CONVERGED),
     }
+    parts |= _spread(spread)
     figures: Figures = {}
     for name in ids:
         texts, pictures = SECTIONS[name](results)
@@ -95,21 +99,22 @@ def _named(e: Experiment, kind: str) -> str:
 
 
 def _curves(results: Results, experiments: Iterable[Experiment]) -> tuple[str, Figures]:
-    """Return the learning curves: band over the seeds, default seed, and the report's log where there is one."""
+    """Return the learning curves: band over the seeds, the default run, and the report's log where there is one."""
     logs = {Experiment(data=data): base["training_log"] for data, base in lab.report_numbers()["base"].items()}
     return _pictures(
         {
             _named(e, "learning"): (
                 f"learning curve: {label(e)}",
-                plotting.learning_band(results[e].ensemble, results[e].default, logs.get(e)),
+                # The default run is the member after the seeds.
+                plotting.learning_band(results[e].ensemble, seeds, logs.get(e), among=slice(seeds)),
             )
-            for e in experiments
+            for e, seeds in ((e, len(results[e].loss)) for e in experiments)
         }
     )
 
 
 def _truths(results: Results, experiments: Iterable[Experiment]) -> tuple[str, Figures]:
-    """Return ground truth beside prediction, and the decision surface, of the default seed."""
+    """Return ground truth beside prediction, and the decision surface, of the default run."""
     kinds = (
         ("truth", "ground truth and prediction", plotting.ground_truth),
         ("surface", "decision surface", plotting.decision_surface),
@@ -171,8 +176,11 @@ def _base(results: Results) -> Parts:
         "base_table": _accuracies(results, "base", "activation", lambda e: str(e.act)),
         "base_curves": curves,
         "base_truths": truths,
+        "base_linear_median": percent(lab.quantile(results[lab.APART].accuracy, 0.5)),
         **_replay(),
     }
+    standings = [row["standing"] for row in lab.log_rows(results[lab.APART], report[lab.APART.data]["training_log"])]
+    parts["linear_low"], parts["linear_high"] = share(min(standings)), share(max(standings))
     for e in SUITES["base"]:
         parts[f"base_{e.data}_learned"] = _learned(results, e)
         parts[f"{e.data}_log"] = _log(results[e], report[e.data]["training_log"])
@@ -188,6 +196,33 @@ def _log(result: Result, log: list[list[float]]) -> str:
         ["epoch", "report", "ours", "median", "10 %", "90 %", "report at"],
         [[str(row["epoch"]), *[number(row[key]) for key in keys], share(row["standing"])] for row in rows],
     )
+
+
+def _spread(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return the spread on linear data as a table, and whose it is in words."""
+    shares = {(row["figure"], row["drawn"]): row["share"] for row in rows if row["share"] is not None}
+    words = []
+    for more, less in (("weights", "points"), ("points", "weights")):
+        names = [
+            f"the {name} ({share(shares[name, more])} against {share(shares[name, less])})"
+            for name in dict.fromkeys(name for name, _ in shares)
+            if shares[name, more] > shares[name, less]
+        ]
+        words += [f"more the {more}' than the {less}' in {', '.join(names)}"] if names else []
+    cells = [
+        [
+            row["figure"],
+            row["drawn"],
+            *[(percent if row["figure"] == "accuracy" else number)(row[key]) for key in ("low", "median", "high")],
+            share(row["standing"]),
+            share(row["share"]),
+        ]
+        for row in rows
+    ]
+    return {
+        "spread_words": ", and ".join(words) or "nothing that so few seeds could show",
+        "spread_table": table(["figure", "drawn", "10 %", "median", "90 %", "report at", "share of variance"], cells),
+    }
 
 
 def _predictions(result: Result, theirs: dict[str, Any]) -> str:
@@ -207,7 +242,7 @@ def _predictions(result: Result, theirs: dict[str, Any]) -> str:
 
 
 def _test_listing(result: Result, theirs: dict[str, Any]) -> str:
-    """Return a test listing of the report beside that of the default seed, with loss and accuracy."""
+    """Return a test listing of the report beside that of the default run, with loss and accuracy."""
     test, y_hat = result.solo.test, funcnn.forward(result.solo.params, result.solo.test.x)[:, 0]
     loss, accuracy = funcnn.scores(result.solo)
     standing = lab.standing(result.loss, theirs["loss"], 1e-5)

@@ -39,9 +39,12 @@ def reproduce(ids: tuple[str, ...], seeds: int, out: Path, jobs: int | None, as_
             validation.known("experiment", name, SUITES)
         chosen = [name for name in SUITES if name in ids or not ids]
         out.mkdir(parents=True, exist_ok=True)
-        results = _collect(lab.distinct(chosen), seeds, jobs)
+        ran = _collect(lab.ensembles(chosen), seeds, jobs)
+        results = {experiment: result for (experiment, drawn), result in ran.items() if drawn == "both"}
+        parts = {drawn: result for (experiment, drawn), result in ran.items() if experiment == lab.APART}
+        spread = lab.spread_rows(parts) if "base" in chosen else []
         command = " ".join(["funcnn reproduce", *(chosen if ids else []), f"--seeds {seeds}"])
-        text, figures = page.render(chosen, results, seeds, command)
+        text, figures = page.render(chosen, results, spread, seeds, command)
         for name, figure in figures.items():
             plotting.save(figure, out / name)
         write_file(out / ("-".join(chosen) + ".md" if ids else "README.md"), text.encode())
@@ -51,33 +54,33 @@ def reproduce(ids: tuple[str, ...], seeds: int, out: Path, jobs: int | None, as_
             (name, lab.accuracy_row(results[e], report.get(name, {}).get(e))) for name in chosen for e in SUITES[name]
         ]
         if as_json:
-            click.echo(listing.to_json(_numbers(lab, chosen, rows, results)), nl=False)
+            click.echo(listing.to_json(_numbers(lab, chosen, rows, results, spread)), nl=False)
         else:
             click.echo(_table(rows, seeds))
             for conclusion in lab.conclusions(results):
                 click.echo(f"\n{conclusion.said}\n  {conclusion.verdict}. {conclusion.found}")
 
 
-def _collect(experiments: list[Any], seeds: int, jobs: int | None) -> dict[Any, Any]:
-    """Run each experiment over all seeds as one ensemble, under one progress bar for the whole."""
+def _collect(ensembles: list[tuple[Any, str]], seeds: int, jobs: int | None) -> dict[tuple[Any, str], Any]:
+    """Run each experiment over all seeds, under one progress bar for the whole."""
     from . import results as lab
 
-    _forewarn(experiments, seeds, jobs)
+    _forewarn(ensembles, seeds, jobs)
     results = {}
-    with progress(sum(e.epochs for e in experiments), "training") as done:
+    with progress(sum(e.epochs for e, _ in ensembles), "training") as done:
 
         def after(base: int) -> Callable[[int], Any]:
             return lambda epoch: done(base + epoch)
 
         before = 0
-        for experiment in experiments:
-            results[experiment] = lab.collect(experiment, seeds, jobs, after(before))
+        for experiment, drawn in ensembles:
+            results[experiment, drawn] = lab.collect(experiment, drawn, seeds, jobs, after(before))
             before += experiment.epochs
             done(before)  # even if all members diverged early
     return results
 
 
-def _forewarn(experiments: list[Any], seeds: int, jobs: int | None) -> None:
+def _forewarn(ensembles: list[tuple[Any, str]], seeds: int, jobs: int | None) -> None:
     """Without numba, measure a few epochs and say how long the whole will take and what would make it faster."""
     import attrs
 
@@ -90,9 +93,9 @@ def _forewarn(experiments: list[Any], seeds: int, jobs: int | None) -> None:
         return
     probe = 3
     begin = time.perf_counter()
-    for experiment in experiments:
-        lab.collect(attrs.evolve(experiment, epochs=probe), seeds, jobs, lambda epoch: None)
-    minutes = (time.perf_counter() - begin) / probe * max(e.epochs for e in experiments) / 60
+    for experiment, drawn in ensembles:
+        lab.collect(attrs.evolve(experiment, epochs=probe), drawn, seeds, jobs, lambda epoch: None)
+    minutes = (time.perf_counter() - begin) / probe * max(e.epochs for e, _ in ensembles) / 60
     click.echo(
         f"numba is not installed: this will take about {minutes:.1f} minutes. pip install 'funcnn[fast]' makes it many"
         " times faster.",
@@ -101,7 +104,7 @@ def _forewarn(experiments: list[Any], seeds: int, jobs: int | None) -> None:
 
 
 def _table(rows: list[tuple[str, dict[str, Any]]], seeds: int) -> str:
-    """Return the accuracies as text: report, default seed, and the distribution over the seeds."""
+    """Return the accuracies as text: report, default run, and the distribution over the seeds."""
     from .page import percent
 
     head = f"{'experiment':<14} {'data':<7} {'act':<8} {'lr':>5} {'units':>5} {'report':>7} {'ours':>7} {'median':>7}"
@@ -114,7 +117,9 @@ def _table(rows: list[tuple[str, dict[str, Any]]], seeds: int) -> str:
     return "\n".join(lines)
 
 
-def _numbers(lab: Any, chosen: list[str], rows: list[Any], results: dict[Any, Any]) -> dict[str, Any]:
+def _numbers(
+    lab: Any, chosen: list[str], rows: list[Any], results: dict[Any, Any], spread: list[Any]
+) -> dict[str, Any]:
     """Return everything that the page says in numbers."""
     from funcnn.experiments import SUITES
 
@@ -129,6 +134,7 @@ def _numbers(lab: Any, chosen: list[str], rows: list[Any], results: dict[Any, An
         numbers["logs"] = {
             e.data: lab.log_rows(results[e], report["base"][e.data]["training_log"]) for e in SUITES["base"]
         }
+        numbers["spread"] = spread
         _, log, predictions = lab.replay()
         numbers["replay"] = {"log": log, "predictions": predictions}
     return numbers

@@ -4,13 +4,14 @@ import itertools
 import json
 from collections.abc import Callable, Iterable
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 import attrs
 import numpy as np
 
 import funcnn
-from funcnn import DEFAULT_SEED, Experiment, Run
+from funcnn import Experiment, Run
 from funcnn.diagnosis import dead_layers, diverged
 from funcnn.experiments import SUITES
 
@@ -18,16 +19,19 @@ from funcnn.experiments import SUITES
 CONVERGED = 0.05
 #: The percentiles shown beside the median.
 LOW, HIGH = 0.1, 0.9
+#: Which fields of the experiment the seeds vary, by what is drawn.
+DRAWN = MappingProxyType({"both": ("seed", "data_seed"), "points": ("data_seed",), "weights": ("seed",)})
+#: The experiment whose spread is taken apart, since its points are drawn as well as its weights.
+APART = Experiment(data="linear")
 
 
 @attrs.frozen(eq=False)
 class Result:
-    """An experiment over seeds 0…N−1, and with the default seed. Arrays are (N,), figures of the final weights."""
+    """An experiment over seeds 0…N−1, and as it is. Arrays are (N,), figures of the final weights."""
 
     experiment: Experiment
-    ensemble: Run
-    default: int  # the member that has the default seed
-    solo: Run  # its run
+    ensemble: Run  # the seeds 0…N−1 and, as one more member, the experiment itself
+    solo: Run  # that member's run
     loss: Any
     accuracy: Any
     diverged: Any
@@ -45,16 +49,20 @@ def report_weights() -> dict[str, Any]:
     return dict(json.loads((files(__package__) / "report" / "xor_initial_weights.json").read_text(encoding="utf-8")))
 
 
-def distinct(ids: Iterable[str]) -> list[Experiment]:
-    """Return the experiments of these suites, each once: many tables share the base experiment."""
-    return list(dict.fromkeys(experiment for name in ids for experiment in SUITES[name]))
+def ensembles(ids: Iterable[str]) -> list[tuple[Experiment, str]]:
+    """Return what these suites take: their experiments, each once since many tables share the base, and its parts."""
+    ids = list(ids)
+    experiments = dict.fromkeys(experiment for name in ids for experiment in SUITES[name])
+    parts = [(APART, "points"), (APART, "weights")] if "base" in ids else []
+    return [*((experiment, "both") for experiment in experiments), *parts]
 
 
-def collect(experiment: Experiment, seeds: int, threads: int | None, progress: Callable[[int], object]) -> Result:
-    """Run an experiment with seeds 0…``seeds`` − 1 and the default one, as one ensemble."""
-    members = (*range(seeds), *([DEFAULT_SEED] if seeds <= DEFAULT_SEED else []))
-    ensemble = funcnn.run(attrs.evolve(experiment, seed=members), threads=threads, progress=progress)
-    default = members.index(DEFAULT_SEED)
+def collect(
+    experiment: Experiment, drawn: str, seeds: int, threads: int | None, progress: Callable[[int], object]
+) -> Result:
+    """Run an experiment with seeds 0…``seeds`` − 1 for what is drawn, and as it is, as one ensemble."""
+    members: Any = {name: (*range(seeds), getattr(experiment, name)) for name in DRAWN[drawn]}
+    ensemble = funcnn.run(attrs.evolve(experiment, **members), threads=threads, progress=progress)
     loss, accuracy = funcnn.scores(ensemble)
     below = ensemble.history.loss < CONVERGED
     dead = dead_layers(ensemble.params, ensemble.train.x, ensemble.train.y).any(axis=0)
@@ -62,8 +70,7 @@ def collect(experiment: Experiment, seeds: int, threads: int | None, progress: C
     return Result(
         experiment,
         ensemble,
-        default,
-        funcnn.member(ensemble, default),
+        funcnn.member(ensemble, seeds),
         np.where(np.isfinite(loss), loss, np.inf)[:seeds],
         accuracy[:seeds],
         gone[:seeds],
@@ -75,6 +82,11 @@ def collect(experiment: Experiment, seeds: int, threads: int | None, progress: C
 def quantile(values: Any, q: float) -> float:
     """Return a quantile that is one of the values, so that infinity (never, diverged) has its place among them."""
     return float(np.quantile(values, q, method="inverted_cdf"))
+
+
+def middle(values: Any) -> dict[str, float]:
+    """Return the median and the quantiles shown beside it."""
+    return {"median": quantile(values, 0.5), "low": quantile(values, LOW), "high": quantile(values, HIGH)}
 
 
 def commonest(values: Any) -> float:
@@ -100,9 +112,7 @@ def accuracy_row(result: Result, report: float | None) -> dict[str, Any]:
         "hidden": e.hidden,
         "report": report,
         "ours": float(funcnn.scores(result.solo)[1]),
-        "median": quantile(accuracy, 0.5),
-        "low": quantile(accuracy, LOW),
-        "high": quantile(accuracy, HIGH),
+        **middle(accuracy),
         "learned": float(np.mean(accuracy == 1)),
         "diverged": float(np.mean(result.diverged)),
         "dead": float(np.mean(result.dead)),
@@ -136,23 +146,58 @@ def report_accuracies() -> dict[str, dict[Experiment, float]]:
     }
 
 
+def epoch_losses(result: Result, epoch: int) -> Any:
+    """Return the loss of each seed in an epoch, infinity where it diverged."""
+    losses = result.ensemble.history.loss[epoch, : len(result.loss)]
+    return np.where(np.isfinite(losses), losses, np.inf)
+
+
 def log_rows(result: Result, log: list[list[float]]) -> list[dict[str, Any]]:
     """Put our losses beside a log of the report, epoch by epoch."""
-    losses = result.ensemble.history.loss[:, : len(result.loss)]
     rows = []
     for epoch, loss in log:
-        ours = np.where(np.isfinite(losses[epoch]), losses[epoch], np.inf)
+        ours = epoch_losses(result, int(epoch))
         rows.append(
             {
                 "epoch": epoch,
                 "report": loss,
                 "ours": float(result.solo.history.loss[epoch]),
-                "median": quantile(ours, 0.5),
-                "low": quantile(ours, LOW),
-                "high": quantile(ours, HIGH),
+                **middle(ours),
                 "standing": float(np.mean(ours < loss)),
             }
         )
+    return rows
+
+
+def spread_rows(spread: dict[str, Result]) -> list[dict[str, Any]]:
+    """Return figures of linear data over draws of both, of the points alone and of the weights alone.
+
+    ``share`` is the variance (of a loss, that of its logarithm) beside the one with both drawn, None where that is 0.
+    """
+    report = report_numbers()["base"][APART.data]
+    (first, first_loss), *_, (last, last_loss) = report["training_log"]
+    test = report["test"]
+    figures: list[tuple[str, Callable[[Result], Any], Any, float, float]] = [
+        (f"loss of epoch {first:,}", lambda result: epoch_losses(result, first), np.log10, first_loss, 0.0),
+        (f"loss of epoch {last:,}", lambda result: epoch_losses(result, last), np.log10, last_loss, 0.0),
+        ("test loss", lambda result: result.loss, np.log10, test["loss"], 1e-5),
+        ("accuracy", lambda result: result.accuracy, np.asarray, test["accuracy_percent"] / 100, 1e-4),
+    ]
+    rows = []
+    for name, figure, scale, theirs, digit in figures:
+        whole = float(np.var(scale(figure(spread["both"]))))
+        for drawn, ours in ((drawn, figure(spread[drawn])) for drawn in DRAWN):
+            part = float(np.var(scale(ours)))
+            rows.append(
+                {
+                    "figure": name,
+                    "drawn": drawn,
+                    "report": theirs,
+                    **middle(ours),
+                    "standing": standing(ours, theirs, digit),
+                    "share": part / whole if whole else None,
+                }
+            )
     return rows
 
 
@@ -258,10 +303,11 @@ def _linear_faster(results: dict[Experiment, Result]) -> Conclusion:
     fewer = float(np.mean(linear.converged < xor.converged))
     updates = float(np.mean(linear.converged * len(linear.solo.train.x) < xor.converged * len(xor.solo.train.x)))
     found = (
-        f"With the same initial weights linear data need fewer epochs to a loss below {CONVERGED} for {share(fewer)} of"
-        f" the seeds, and fewer updates for {share(updates)}, though an epoch of theirs has 100 and not 21. Median"
-        f" {epochs_text(quantile(linear.converged, 0.5))} epochs against {epochs_text(quantile(xor.converged, 0.5))};"
-        f" {share(np.mean(np.isinf(xor.converged)))} of the XOR runs never get there."
+        "With the same initial weights, and points of its own for each seed, linear data need fewer epochs to a loss"
+        f" below {CONVERGED} for {share(fewer)} of the seeds, and fewer updates for {share(updates)}, though an epoch"
+        f" of theirs has 100 and not 21. Median {epochs_text(quantile(linear.converged, 0.5))} epochs against"
+        f" {epochs_text(quantile(xor.converged, 0.5))}; {share(np.mean(np.isinf(xor.converged)))} of the XOR runs never"
+        " get there."
     )
     verdict = "confirmed" if min(fewer, updates) > 0.5 else "corrected"
     return Conclusion("Linear data converge faster than XOR.", found, verdict, (linear.experiment, xor.experiment))

@@ -1,6 +1,6 @@
 """The data sets of the lab."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -51,12 +51,34 @@ DATASETS: Mapping[str, Callable[[int], tuple[Dataset, Dataset]]] = MappingProxyT
 )
 
 
-def dataset(name: str, seed: int = 0) -> tuple[Dataset, Dataset]:
+def dataset(name: str, seed: int | Iterable[int] = 0) -> tuple[Dataset, Dataset]:
     """Return the training set and the test set called ``name``.
+
+    Several seeds give the data of an ensemble: ``x`` (K, n, d) and ``y`` (K, n, k), where member k has the bits of the
+    draw of its seed alone. Where all of them give the same points, as those of XOR do, the members share these: ``x``
+    (n, d) and ``y`` (n, k).
 
     Raises
     ------
-    ValueError
-        If the name is unknown; the message lists the known ones and suggests the nearest.
+    ValueError, TypeError
+        If the name is unknown; the message lists the known ones and suggests the nearest. If a seed is not a whole
+        number of at least 0, or there is none.
     """
-    return validation.known("data set", name, DATASETS)(validation.whole("data_seed", seed, least=0))
+    draw = validation.known("data set", name, DATASETS)
+    if not isinstance(seed, Iterable):
+        return draw(validation.whole("data_seed", seed, least=0))
+    pairs = [draw(validation.whole("data_seed", one, least=0)) for one in seed]
+    if not pairs:
+        raise ValueError("data_seed names no member: expected a whole number or at least one of them")
+    train_sets, test_sets = zip(*pairs, strict=True)
+    return _stack(train_sets), _stack(test_sets)
+
+
+def _stack(sets: Sequence[Dataset]) -> Dataset:
+    """Return the data of an ensemble: one leading axis, or the one set that all of ``sets`` are."""
+    first = sets[0]
+    if all(one == first for one in sets):
+        return first
+    return Dataset(
+        read_only(np.stack([one.x for one in sets])), read_only(np.stack([one.y for one in sets])), first.name
+    )

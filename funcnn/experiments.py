@@ -37,7 +37,8 @@ class Experiment:
     """A training run described as data: hashable, and JSON by `attrs.asdict`.
 
     The fields are arguments of `init` and `train`. ``hidden`` are the widths of the hidden layers, ``data_seed`` draws
-    the data, and ``seed`` the initial weights; several seeds, or several rates ``lr``, make an ensemble.
+    the data, and ``seed`` the initial weights; several of these, or several rates ``lr``, make an ensemble: one per
+    member, and what is given once is every member's.
     """
 
     data: str = "xor"
@@ -53,7 +54,7 @@ class Experiment:
     shuffle: bool = False
     shuffle_seed: int = 0
     seed: int | tuple[int, ...] = DEFAULT_SEED
-    data_seed: int = 0
+    data_seed: int | tuple[int, ...] = 0
     log_every: int = 500
     engine: str = "auto"
 
@@ -76,7 +77,10 @@ SUITES = MappingProxyType(
 
 @attrs.frozen
 class Run:
-    """All that a run gave; every picture is drawn from this alone. ``history.snapshots`` has the initial weights."""
+    """All that a run gave; every picture is drawn from this alone. ``history.snapshots`` has the initial weights.
+
+    ``train`` and ``test`` have a leading axis where the members of an ensemble have data of their own.
+    """
 
     experiment: Experiment
     params: Params
@@ -114,10 +118,13 @@ def run(
     sizes = (train_set.x.shape[-1], *_hidden(e.hidden), train_set.y.shape[-1])
     drawn = init(sizes, seed=e.seed, act=e.act, out_act=e.out_act, bias=e.bias, scheme=e.scheme)
     start = drawn if start is None else _fitting(start, drawn)
+    # Several data seeds ask for as many members, even where these share weights and points.
+    lead = (len(e.data_seed),) if isinstance(e.data_seed, tuple) else ()
+    x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (train_set.x, train_set.y))
     params, history = train(
         start,
-        train_set.x,
-        train_set.y,
+        x,
+        y,
         lr=e.lr,
         epochs=e.epochs,
         loss=e.loss,
@@ -172,6 +179,9 @@ def member(run: Run, k: int) -> Run:
     def pick(params: Params) -> Params:
         return map_arrays(lambda array: read_only(array[k]), params)
 
+    def own(data: Dataset) -> Dataset:
+        return attrs.evolve(data, x=data.x[k], y=data.y[k]) if data.x.ndim == 3 else data
+
     ran = ~np.isnan(h.accuracy[:, k])
     logged = h.logged[h.logged < ran.sum()]
     history = History(
@@ -183,9 +193,9 @@ def member(run: Run, k: int) -> Run:
         snapshots=tuple((epoch, pick(params)) for epoch, params in h.snapshots if epoch < ran.sum() or ran.all()),
         engine=h.engine,
     )
+    drawn = {name: getattr(e, name) for name in ("seed", "lr", "data_seed")}
+    # The modulo is for a tuple of one, which every member shares, as it shares arrays of length 1.
     one = attrs.evolve(
-        e,
-        seed=e.seed[k] if isinstance(e.seed, tuple) else e.seed,
-        lr=e.lr[k] if isinstance(e.lr, tuple) else e.lr,
+        e, **{name: value[k % len(value)] if isinstance(value, tuple) else value for name, value in drawn.items()}
     )
-    return attrs.evolve(run, experiment=one, params=pick(run.params), history=history)
+    return Run(one, pick(run.params), history, own(run.train), own(run.test))

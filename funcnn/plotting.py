@@ -132,8 +132,10 @@ def learning_curve(run: Run) -> Figure:
         return _settled(figure)
 
 
-def learning_band(run: Run, k: int = 0, reference: Iterable[tuple[float, float]] | None = None) -> Figure:
-    """Draw one member's loss over the band of all members of an ensemble.
+def learning_band(
+    run: Run, k: int = 0, reference: Iterable[tuple[float, float]] | None = None, among: slice = slice(None)
+) -> Figure:
+    """Draw one member's loss over the band of the members of an ensemble.
 
     Parameters
     ----------
@@ -143,6 +145,8 @@ def learning_band(run: Run, k: int = 0, reference: Iterable[tuple[float, float]]
         Which member.
     reference
         Pairs (epoch, loss) from elsewhere, drawn as points.
+    among
+        The members that the band is of; by default all.
 
     Raises
     ------
@@ -154,18 +158,18 @@ def learning_band(run: Run, k: int = 0, reference: Iterable[tuple[float, float]]
     members = run.history.loss.shape[1]
     if whole("k", k, least=0) >= members:
         raise ValueError(f"k must be below {members}, the number of members, got {k}")
-    one = member(run, k)
+    one, losses = member(run, k), run.history.loss[:, among]
     some = np.unique(np.linspace(0, len(run.history.epoch) - 1, POINTS // 2).astype(int))
-    some = some[np.isfinite(run.history.loss[some]).any(axis=1)]
-    losses = np.where(np.isfinite(run.history.loss[some]), run.history.loss[some], np.nan)
-    band = np.nanquantile(losses, (0.1, 0.5, 0.9), axis=1) if len(some) else np.empty((3, 0))
+    some = some[np.isfinite(losses[some]).any(axis=1)]
+    finite = np.where(np.isfinite(losses[some]), losses[some], np.nan)
+    band = np.nanquantile(finite, (0.1, 0.5, 0.9), axis=1) if len(some) else np.empty((3, 0))
     points = np.array([*(reference or ())], dtype=float).reshape(-1, 2)
-    lost = int((~np.isfinite(run.history.loss[-1])).sum())
+    lost = int((~np.isfinite(losses[-1])).sum())
     with _style():
         figure, (axes,) = _axes(5.5, 3.9)
         (low, median, high), own, given = _on_log_axis(axes, band, one.history.loss, points[:, 1], least=SOLVED)
         epoch, color = run.history.epoch[some], _data_color(run)
-        counted = f"{members - lost}, {lost} diverged" if lost else f"{members}"
+        counted = f"{losses.shape[1] - lost}, {lost} diverged" if lost else f"{losses.shape[1]}"
         axes.fill_between(epoch, low, high, color=color, alpha=0.25, linewidth=0, label=f"10–90 % of {counted}")
         _draw_curve(axes, epoch, median, color=color, linestyle=(0, (4, 1.5)), linewidth=1.4, label="median")
         name = _member_label(run, k) + ("" if np.isfinite(own).all() else ", diverged")
@@ -174,7 +178,7 @@ def learning_band(run: Run, k: int = 0, reference: Iterable[tuple[float, float]]
             axes.plot(points[:, 0], given, "o", markerfacecolor="white", markeredgecolor=DARK, label="report")
         axes.set(title=_title(run, *_shape_and_rate(run)), ylabel=_loss_label(run))
         _epoch_axis(axes, run.history.epoch)
-        figure.legend(loc="outside lower center", ncols=2 if lost else 4)
+        figure.legend(loc="outside lower center", ncols=2 if "," in counted + name else 4)  # the long ones wide
         return _settled(figure)
 
 
@@ -391,10 +395,13 @@ def _shape_and_rate(run: Run) -> list[str]:
 
 
 def _member_label(run: Run, k: int) -> str:
-    seed, lr = run.experiment.seed, run.experiment.lr
-    if isinstance(seed, tuple):
-        return f"seed {seed[k]}"
-    return f"lr {lr[k]:g}" if isinstance(lr, tuple) else f"member {k}"
+    e, own = run.experiment, member(run, k).experiment
+    parts = [f"seed {own.seed}"] if isinstance(e.seed, tuple) else []
+    if run.train.x.ndim == 3 and parts != [f"seed {own.data_seed}"]:  # where both are the same, one says it all
+        parts.append(f"data seed {own.data_seed}")
+    if isinstance(e.lr, tuple) and not parts:
+        parts.append(f"lr {own.lr:g}")
+    return ", ".join(parts) or f"member {k}"
 
 
 def _loss_label(run: Run) -> str:

@@ -62,6 +62,23 @@ def test_the_test_set_of_linear_is_a_fresh_draw_and_that_of_xor_its_own_points()
     assert funcnn.dataset("xor", 5) == (funcnn.xor(), funcnn.xor())
 
 
+def test_several_seeds_give_each_member_the_points_of_its_own_seed(bits):
+    seeds = (4, 0, 4, 7)
+    both = funcnn.dataset("linear", seeds)
+    for data, alone in zip(both, zip(*map(funcnn.dataset, ["linear"] * 4, seeds), strict=True), strict=True):
+        assert (data.x.shape, data.y.shape, data.name) == ((4, 100, 2), (4, 100, 1), "linear")
+        for k in range(4):
+            assert bits((data.x[k], data.y[k])) == bits((alone[k].x, alone[k].y))
+        with pytest.raises(ValueError, match="read-only"):
+            data.x[0, 0, 0] = 7
+    assert funcnn.dataset("linear", iter(seeds)) == both
+
+
+def test_points_that_all_seeds_share_are_there_once():
+    assert funcnn.dataset("xor", range(5)) == (funcnn.xor(), funcnn.xor())
+    assert funcnn.dataset("linear", (3, 3)) == funcnn.dataset("linear", [3]) == funcnn.dataset("linear", 3)
+
+
 @pytest.mark.parametrize("make", [funcnn.xor, funcnn.linear])
 def test_data_sets_are_read_only(make):
     data = make()
@@ -79,6 +96,9 @@ def test_data_sets_are_read_only(make):
         (lambda: funcnn.dataset(3), ValueError, "unknown data set 3"),
         (lambda: funcnn.dataset("linear", -1), ValueError, "data_seed.*at least 0, got -1"),
         (lambda: funcnn.dataset("linear", 0.5), TypeError, r"data_seed.*whole number, got 0\.5"),
+        (lambda: funcnn.dataset("linear", (1, -1)), ValueError, "data_seed.*at least 0, got -1"),
+        (lambda: funcnn.dataset("xor", (1, 0.5)), TypeError, r"data_seed.*whole number, got 0\.5"),
+        (lambda: funcnn.dataset("xor", ()), ValueError, "data_seed names no member"),
         (lambda: funcnn.linear(0), ValueError, "n must be.*at least 1, got 0"),
         (lambda: funcnn.linear(2.5), TypeError, r"n must be a whole number, got 2\.5"),
     ],

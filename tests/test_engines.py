@@ -348,6 +348,11 @@ FATES = {
     "rates": {"loss": "mse", "lr": (0.1, 0.5, 1.0, 0.1, 2.0, 3.0, 4.0), "hidden": (4,), "batch_size": "full"},
     "one start": {"act": "leaky_relu", "seed": 13, "lr": (0.1, 3.0, 1.0, 1e100, 3.0, 0.5, 2.0)},
     "twins": {"act": "tanh", "seed": (3, 3, 3, 4, 4, 3, 3)},
+    "points": {"data": "linear", "seed": tuple(range(7)), "data_seed": (0, 1, 2, 3, 4, 5, 5)},
+    "points alone": {"data": "linear", "act": "relu", "data_seed": tuple(range(7)), "batch_size": 30, "shuffle": True},
+    "points and rates": {"data": "linear", "data_seed": tuple(range(7)), "lr": (0.1, 1e100, 0.5, 1.0, 2.0, 3.0, 9.0)},
+    "points that all share": {"seed": tuple(range(7)), "data_seed": tuple(range(7))},
+    "nothing but the number": {"data_seed": tuple(range(7))},
 }
 
 
@@ -360,10 +365,11 @@ def test_a_member_has_the_bits_of_its_solo_run(fate, log_every, engine, bits):
     assert bits(together[1]) == bits(together[2]) == bits(together[0])
     for k in range(7):
         one = {
-            name: value[k] if name in ("seed", "lr") and isinstance(value, tuple) else value
+            name: value[k] if name in ("seed", "lr", "data_seed") and isinstance(value, tuple) else value
             for name, value in fields.items()
         }
         solo, member = funcnn.run(Experiment(**one)), funcnn.member(together[0], k)
+        assert bits([figure[k] for figure in funcnn.scores(together[0])]) == bits(list(funcnn.scores(solo)))
         assert member.experiment == solo.experiment
         assert bits(member.params) == bits(solo.params)
         for name in ("epoch", "loss", "accuracy", "logged", "grad_norm", "snapshots"):
@@ -424,6 +430,37 @@ def test_an_ensemble_of_one_is_an_ensemble(engine, bits):
     assert run.history.loss.shape == (5, 1)
     assert run.params.layers[0].w.shape == (1, 2, 3)
     assert bits(funcnn.member(run, 0)) == bits(funcnn.run(Experiment(epochs=5, seed=3, engine=engine)))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("data", ["linear", "xor"])
+@pytest.mark.parametrize("data_seed", [(3,), (3, 3)])
+def test_as_many_members_as_data_seeds_whether_their_points_differ_or_not(data, data_seed, engine, bits):
+    e = Experiment(data=data, epochs=5, data_seed=data_seed, engine=engine)
+    run, solo = funcnn.run(e), funcnn.run(attrs.evolve(e, data_seed=3))
+    assert run.history.loss.shape == (5, len(data_seed))
+    assert run.params.layers[0].w.shape == (len(data_seed), 2, 3)
+    for k in range(len(data_seed)):
+        assert bits(funcnn.member(run, k)) == bits(solo)
+    assert bits(funcnn.run(e, start=funcnn.init((2, 3, 3, 1), seed=14))) == bits(run)
+
+
+def test_what_a_tuple_of_one_names_is_every_members():
+    run = funcnn.run(Experiment(data="linear", epochs=5, seed=(4,), lr=(0.1, 0.3), data_seed=(6,)))
+    for k, lr in enumerate((0.1, 0.3)):
+        assert funcnn.member(run, k) == funcnn.run(Experiment(data="linear", epochs=5, seed=4, lr=lr, data_seed=6))
+
+
+@pytest.mark.parametrize("data", ["linear", "xor"])
+@pytest.mark.parametrize("fields", [{"seed": (0, 1)}, {"lr": (0.1, 0.2)}, {"seed": (0, 1), "lr": (0.1, 0.2)}])
+def test_ensembles_of_different_sizes_are_refused(data, fields):
+    with pytest.raises(ValueError, match=r"an ensemble has one leading axis.* \(2,\).* x \(3,\)|.* x \(3,\).* \(2,\)"):
+        funcnn.run(Experiment(data=data, epochs=2, data_seed=(0, 1, 2), **fields))
+
+
+def test_an_ensemble_without_a_member_is_refused():
+    with pytest.raises(ValueError, match="data_seed names no member"):
+        funcnn.run(Experiment(data="linear", epochs=2, data_seed=()))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

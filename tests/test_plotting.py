@@ -148,6 +148,35 @@ def test_learning_band_shows_member_quantiles_and_reference(ensemble):
     assert np.isin(high, band.get_paths()[0].vertices[:, 1]).all()
 
 
+def test_learning_band_may_be_of_other_members_than_the_one_that_is_drawn(ensemble):
+    (axes,) = plotting.learning_band(ensemble, 8, among=slice(5)).axes
+    epoch, loss = drawn(axes, "seed 8")
+    assert np.array_equal(loss, ensemble.history.loss[epoch, 8])
+    epoch, median = drawn(axes, "median")
+    assert np.array_equal(median, np.median(ensemble.history.loss[epoch, :5], axis=1))
+    assert axes.collections[0].get_label() == "10–90 % of 5"
+
+
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"seed": (3, 4), "data_seed": (3, 0)}, "seed 4, data seed 0"),
+        ({"seed": (3, 4), "data_seed": (3, 4)}, "seed 4"),
+        ({"data_seed": (3, 4)}, "data seed 4"),
+        ({"data_seed": (3, 14)}, "data seed 14"),
+        ({"data": "xor", "seed": (3, 4), "data_seed": (3, 0)}, "seed 4"),
+        ({"data": "xor", "data_seed": (3, 0)}, "member 1"),
+        ({"lr": (0.1, 0.2)}, "lr 0.2"),
+    ],
+)
+def test_learning_band_names_a_member_by_what_is_its_own(fields, label):
+    run = funcnn.run(Experiment(**{"data": "linear", "epochs": 3, **fields}))
+    figure = plotting.learning_band(run, 1)
+    assert np.array_equal(drawn(figure.axes[0], label)[1], run.history.loss[:, 1])
+    (legend,) = figure.legends
+    assert figure.bbox.x0 <= legend.get_window_extent().x0 < legend.get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_learning_band_says_how_many_diverged(ensemble):
     loss = ensemble.history.loss.copy()
     loss[300:, [2, 5]] = np.nan

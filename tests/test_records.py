@@ -112,6 +112,7 @@ def test_the_defaults_are_those_of_the_report():
         ({"batch_size": np.int64(7)}, {"batch_size": 7}),
         ({"log_every": np.int64(7)}, {"log_every": 7}),
         ({"data_seed": np.int64(7)}, {"data_seed": 7}),
+        ({"data_seed": range(3)}, {"data_seed": (0, 1, 2)}),
         ({"shuffle": np.True_, "bias": np.False_}, {"shuffle": True, "bias": False}),
     ],
 )

@@ -1,7 +1,10 @@
 """``funcnn reproduce``: the page against a golden, its pictures, and every number of the report on it."""
 
+import itertools
 import json
+import math
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from click.testing import CliRunner
 from funcnn_cli import main
 
 import funcnn
+from funcnn import Experiment
 from goldens import compare
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +61,49 @@ def test_every_number_of_the_report_is_on_the_page(page):
         assert on_page & (forms | {repr(value), f"{value:g}", f"{value:,}"}), value
 
 
+def test_linear_data_over_draws_of_points_and_weights_of_either_alone_and_as_the_command_runs_it(tmp_path):
+    words = ["reproduce", "base", "--seeds", "3", "--out", str(tmp_path), "--json"]
+    numbers = json.loads(CliRunner().invoke(main, words).stdout)
+    seeds = {
+        "both": [{"seed": k, "data_seed": k} for k in range(3)],
+        "points": [{"data_seed": k} for k in range(3)],
+        "weights": [{"seed": k} for k in range(3)],
+    }
+    ours, *runs = (
+        funcnn.run(Experiment(data="linear", **one)) for one in [{}, *itertools.chain.from_iterable(seeds.values())]
+    )
+    runs = dict(zip(seeds, (runs[:3], runs[3:6], runs[6:]), strict=True))
+    row = numbers["accuracies"][0]
+    accuracies = sorted(float(funcnn.scores(run)[1]) for run in runs["both"])
+    assert row["ours"] == funcnn.scores(ours)[1]
+    assert [row[key] for key in ("low", "median", "high")] == accuracies
+    for row in numbers["logs"]["linear"]:
+        losses = sorted(float(run.history.loss[row["epoch"]]) for run in runs["both"])
+        assert [row[key] for key in ("low", "median", "high")] == losses
+        assert row["ours"] == ours.history.loss[row["epoch"]]
+    figures = {
+        "loss of epoch 0": lambda run: run.history.loss[0],
+        "loss of epoch 8,500": lambda run: run.history.loss[8500],
+        "test loss": lambda run: funcnn.scores(run)[0],
+        "accuracy": lambda run: funcnn.scores(run)[1],
+    }
+    assert [(row["figure"], row["drawn"]) for row in numbers["spread"]] == list(itertools.product(figures, seeds))
+    for row in numbers["spread"]:
+        values = {drawn: sorted(float(figures[row["figure"]](run)) for run in some) for drawn, some in runs.items()}
+        assert [row[key] for key in ("low", "median", "high")] == values[row["drawn"]]
+        scale = float if row["figure"] == "accuracy" else math.log
+        part, whole = (statistics.pvariance(map(scale, values[drawn])) for drawn in (row["drawn"], "both"))
+        assert row["share"] == (pytest.approx(part / whole) if whole else None)
+        below = sum(value < row["report"] for value in values[row["drawn"]]) / 3
+        assert row["standing"] == pytest.approx(below) or row["figure"] == "accuracy"
+
+
+def test_one_seed_shows_no_spread(tmp_path):
+    result = CliRunner().invoke(main, ["reproduce", "base", "--seeds", "1", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "the spread is nothing that so few seeds could show" in (tmp_path / "base.md").read_text(encoding="utf-8")
+
+
 def test_some_experiments_only(tmp_path):
     words = ["reproduce", "dead-relu", "--seeds", "3", "--out", str(tmp_path)]
     result = CliRunner().invoke(main, [*words, "--json"])
@@ -87,8 +134,8 @@ def test_without_numba_it_says_beforehand_how_long_it_takes(tmp_path, monkeypatc
     assert "numba is not installed: this will take about" in result.stderr
 
 
-def _only_forewarned(experiments, seeds, jobs):
+def _only_forewarned(ensembles, seeds, jobs):
     from funcnn_cli.reproduce import _forewarn
 
-    _forewarn(experiments, seeds, jobs)
+    _forewarn(ensembles, seeds, jobs)
     raise SystemExit(0)

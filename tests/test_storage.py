@@ -24,6 +24,7 @@ RECORDS = {
     "run of an ensemble": funcnn.run(
         Experiment(epochs=6, seed=(1, 2), lr=(0.1, 0.2), act=("relu", "tanh", "none"), batch_size="full", bias=True)
     ),
+    "run with points of its members' own": funcnn.run(Experiment(data="linear", epochs=6, seed=14, data_seed=(1, 2))),
     "run that diverged": funcnn.run(Experiment(epochs=20, seed=13, lr=3.0, act="leaky_relu")),
     "member": funcnn.member(funcnn.run(Experiment(epochs=6, seed=(1, 2))), 1),
 }
