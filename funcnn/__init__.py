@@ -10,35 +10,43 @@
 from .activations import ACTIVATIONS
 from .datasets import DATASETS, dataset, linear, xor
 from .diagnosis import Diagnosis, diagnose
-from .experiments import DEFAULT_SEED, Experiment, Run, member, run, scores
-from .losses import LOSSES, accuracy, half_sse, mse
+from .experiments import DEFAULT_SEED, Experiment, Run, member, resume, run, scores, weights_sha256
+from .losses import LOSSES
+from .metrics import accuracy, decision, half_sse, mse
 from .network import SCHEMES, backprop, forward, grads, init, value_and_grads
-from .optimizers import sgd_step
-from .records import Activation, Dataset, History, Layer, Loss, Params, Trace
+from .optimizers import OPTIMIZERS, optimizer_step, sgd_step
+from .records import Activation, Dataset, Decision, History, Layer, Loss, Optimizer, Params, Plan, State, Trace
 from .storage import load, save
-from .training import scan, train
+from .training import fresh_state, scan, step, train
 
 __all__ = [
     "ACTIVATIONS",
     "DATASETS",
     "DEFAULT_SEED",
     "LOSSES",
+    "OPTIMIZERS",
     "SCHEMES",
     "Activation",
     "Dataset",
+    "Decision",
     "Diagnosis",
     "Experiment",
     "History",
     "Layer",
     "Loss",
+    "Optimizer",
     "Params",
+    "Plan",
     "Run",
+    "State",
     "Trace",
     "accuracy",
     "backprop",
     "dataset",
+    "decision",
     "diagnose",
     "forward",
+    "fresh_state",
     "grads",
     "half_sse",
     "init",
@@ -46,12 +54,16 @@ __all__ = [
     "load",
     "member",
     "mse",
+    "optimizer_step",
+    "resume",
     "run",
     "save",
     "scan",
     "scores",
     "sgd_step",
+    "step",
     "train",
     "value_and_grads",
+    "weights_sha256",
     "xor",
 ]

@@ -44,9 +44,9 @@ ACTIVATIONS = MappingProxyType(
     {
         act.name: act
         for act in (
-            Activation("sigmoid", _sigmoid, lambda z, a: a * (1 - a)),
+            Activation("sigmoid", _sigmoid, lambda z, a: a * (1 - a), saturates=True),
             Activation("relu", _relu, lambda z, a: _step(z, 0.0)),
-            Activation("tanh", _tanh, lambda z, a: 1 - a * a),
+            Activation("tanh", _tanh, lambda z, a: 1 - a * a, saturates=True),
             Activation("leaky_relu", _leaky_relu, lambda z, a: _step(z, LEAK)),
             Activation("none", lambda z: z, lambda z, a: _ones(z)),
         )

@@ -1,5 +1,6 @@
 """Experiments described as data, and what running one gives."""
 
+import hashlib
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import attrs
 import numpy as np
 
-from . import validation
+from . import engines, losses, validation
 from .datasets import dataset
-from .losses import accuracy, loss_named
+from .losses import loss_named, report_of
+from .metrics import accuracy, decision
 from .network import forward, init
 from .optimizers import shapes
-from .records import Array, Dataset, History, Params, map_arrays, read_only
+from .records import Array, Dataset, Decision, History, Params, State, arrays, map_arrays, read_only
 from .training import train
 
 #: The smallest seed with which XOR and linear reach 100 % with sigmoid and ReLU learns XOR, all at the defaults.
@@ -39,6 +41,9 @@ class Experiment:
     The fields are arguments of `init` and `train`. ``hidden`` are the widths of the hidden layers, ``data_seed`` draws
     the data, and ``seed`` the initial weights; several of these, or several rates ``lr``, make an ensemble: one per
     member, and what is given once is every member's.
+
+    ``start`` says where the initial weights were taken from if no seed drew them, and ``start_sha256`` which they were
+    (see `weights_sha256`). An experiment that says so runs from these weights only.
     """
 
     data: str = "xor"
@@ -57,6 +62,8 @@ class Experiment:
     data_seed: int | tuple[int, ...] = 0
     log_every: int = 500
     engine: str = "auto"
+    start: str | None = None
+    start_sha256: str | None = None
 
 
 #: The experiments of the lab report, by the report's names.
@@ -79,7 +86,8 @@ SUITES = MappingProxyType(
 class Run:
     """All that a run gave; every picture is drawn from this alone. ``history.snapshots`` has the initial weights.
 
-    ``train`` and ``test`` have a leading axis where the members of an ensemble have data of their own.
+    ``train`` and ``test`` have a leading axis where the members of an ensemble have data of their own. ``decision`` is
+    how predictions are read as classes, as the training targets tell.
     """
 
     experiment: Experiment
@@ -87,12 +95,14 @@ class Run:
     history: History
     train: Dataset
     test: Dataset
+    decision: Decision = Decision()
 
 
 def run(
     experiment: Experiment,
     *,
     start: Params | None = None,
+    start_name: str = "given weights",
     threads: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Run:
@@ -104,7 +114,9 @@ def run(
         What to run.
     start
         Weights to start from, instead of those that the experiment's seed draws. Their shapes must be those that
-        the experiment describes.
+        the experiment describes. The run's experiment records ``start_name`` and their SHA-256.
+    start_name
+        Where they are from, such as a file's name.
     threads, progress
         As for `train`.
 
@@ -117,27 +129,107 @@ def run(
     train_set, test_set = dataset(e.data, e.data_seed)
     sizes = (train_set.x.shape[-1], *_hidden(e.hidden), train_set.y.shape[-1])
     drawn = init(sizes, seed=e.seed, act=e.act, out_act=e.out_act, bias=e.bias, scheme=e.scheme)
-    start = drawn if start is None else _fitting(start, drawn)
+    e, start = _started(e, drawn, start, start_name)
     # Several data seeds ask for as many members, even where these share weights and points.
     lead = (len(e.data_seed),) if isinstance(e.data_seed, tuple) else ()
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (train_set.x, train_set.y))
-    params, history = train(
-        start,
-        x,
-        y,
-        lr=e.lr,
-        epochs=e.epochs,
-        loss=e.loss,
-        batch_size=e.batch_size,
-        shuffle=e.shuffle,
-        shuffle_seed=e.shuffle_seed,
-        engine=e.engine,
-        log_every=e.log_every,
-        snapshots=(0,),
-        threads=threads,
-        progress=progress,
-    )
-    return Run(e, params, history, train_set, test_set)
+    how = decision(e.loss, train_set.y)
+    settings = _settings(e, how, threads, progress)
+    params, history = train(start, x, y, epochs=e.epochs, engine=e.engine, snapshots=(0,), **settings)
+    return Run(e, params, history, train_set, test_set, how)
+
+
+def resume(
+    run: Run, epochs: int, *, threads: int | None = None, progress: Callable[[int], object] | None = None
+) -> Run:
+    """Go on with a run, on the engine that it ran on: the run of so many epochs more, to the bit.
+
+    Parameters
+    ----------
+    run
+        Of one network or of an ensemble.
+    epochs
+        How many more.
+    threads, progress
+        As for `train`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``epochs`` is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> first = funcnn.run(funcnn.Experiment(epochs=60))
+    >>> longer = funcnn.resume(first, 40)
+    >>> longer.params == funcnn.run(funcnn.Experiment(epochs=100)).params
+    True
+    """
+    e = attrs.evolve(run.experiment, epochs=run.experiment.epochs + validation.whole("epochs", epochs, least=1))
+    settings = _settings(e, run.decision, threads, progress)
+    state: Any = run.history.state
+    lead = np.shape(state.running)
+    x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (run.train.x, run.train.y))
+    params, more = train(state, x, y, epochs=epochs, engine=run.history.engine, **settings)
+    return attrs.evolve(run, experiment=e, params=params, history=_continued(run.history, more))
+
+
+def _continued(first: History, more: History) -> History:
+    """Return the history of a run that went on."""
+    names = ("epoch", "loss", "accuracy", "logged", "grad_norm")
+    joined = {name: read_only(np.concatenate([getattr(first, name), getattr(more, name)])) for name in names}
+    return attrs.evolve(more, snapshots=(*first.snapshots, *more.snapshots), **joined)
+
+
+def _settings(e: Experiment, how: Decision, threads: int | None, progress: Any) -> dict[str, Any]:
+    """Return the arguments of `train` that an experiment settles, however often it is gone on with."""
+    return {
+        "lr": e.lr,
+        "loss": e.loss,
+        "batch_size": e.batch_size,
+        "shuffle": e.shuffle,
+        "shuffle_seed": e.shuffle_seed,
+        "log_every": e.log_every,
+        "decision": how,
+        "threads": threads,
+        "progress": progress,
+    }
+
+
+def weights_sha256(params: Params) -> str:
+    """Return the SHA-256 of a network's weights and biases: of their dtypes, shapes and bytes, layer by layer.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> weights_sha256(funcnn.init((2, 1), seed=0))[:8]
+    '5e26ddaa'
+    """
+    digest = hashlib.sha256()
+    for array in map(np.asarray, arrays(params)):
+        digest.update(f"{array.dtype.newbyteorder('<').str} {array.shape}\n".encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def _started(e: Experiment, drawn: Params, start: Params | None, name: str) -> tuple[Experiment, Params]:
+    """Return the weights to start from, and the experiment that says which these are."""
+    if start is None:
+        if e.start_sha256 is not None:
+            raise ValueError(
+                f"this experiment started from {e.start} (SHA-256 {e.start_sha256[:12]}…), not from weights that its"
+                " seed draws: hand them over as start"
+            )
+        return e, drawn
+    start = _fitting(validation.network(start), drawn)
+    found = weights_sha256(start)
+    if e.start_sha256 not in (None, found):
+        raise ValueError(
+            f"this experiment started from {e.start} (SHA-256 {str(e.start_sha256)[:12]}…), but start has other weights"
+            f" (SHA-256 {found[:12]}…)"
+        )
+    return attrs.evolve(e, start=e.start or name, start_sha256=found), start
 
 
 def _hidden(hidden: Any) -> tuple[int, ...]:
@@ -157,7 +249,8 @@ def scores(run: Run) -> tuple[Array, Array]:
     """Return loss and accuracy of the final weights on the test set; arrays (K,) for an ensemble."""
     with np.errstate(all="ignore"):
         y_hat = forward(run.params, run.test.x)
-        return loss_named(run.experiment.loss).report(y_hat, run.test.y), accuracy(y_hat, run.test.y)
+        loss = losses.value(report_of(loss_named(run.experiment.loss)), y_hat, run.test.y)
+        return loss, accuracy(y_hat, run.test.y, run.decision)
 
 
 def check_solo(run: Run) -> None:
@@ -191,6 +284,7 @@ def member(run: Run, k: int) -> Run:
         logged=read_only(logged),
         grad_norm=read_only(h.grad_norm[: len(logged), :, k]),
         snapshots=tuple((epoch, pick(params)) for epoch, params in h.snapshots if epoch < ran.sum() or ran.all()),
+        state=None if h.state is None else _member_state(h.state, k, int(ran.sum())),
         engine=h.engine,
     )
     drawn = {name: getattr(e, name) for name in ("seed", "lr", "data_seed")}
@@ -198,4 +292,13 @@ def member(run: Run, k: int) -> Run:
     one = attrs.evolve(
         e, **{name: value[k % len(value)] if isinstance(value, tuple) else value for name, value in drawn.items()}
     )
-    return Run(one, pick(run.params), history, own(run.train), own(run.test))
+    return attrs.evolve(
+        run, experiment=one, params=pick(run.params), history=history, train=own(run.train), test=own(run.test)
+    )
+
+
+def _member_state(state: State, k: int, ran: int) -> State:
+    """Return how a member stands that ran so many epochs."""
+    one = engines.cut(state, k)
+    running = read_only(np.array(one.running))
+    return attrs.evolve(one, running=running, epoch=ran, t=state.t / state.epoch * ran)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import validation
+from . import losses, validation
 from .activations import activation, per_layer
 from .losses import loss_named
 from .records import Activation, Array, Layer, Loss, Params, Trace, read_only
@@ -127,7 +127,9 @@ def forward(params: Params, x: Array) -> Array:
     return _forward(params, x)[1][-1]
 
 
-def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse") -> Trace:
+def backprop(
+    params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse", weight: Array | None = None
+) -> Trace:
     """Run one forward and one backward pass and return all of it.
 
     With the error signal ``delta_L = dloss/dy_hat * act_L'(z_L)`` at the output and
@@ -142,6 +144,8 @@ def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse
         Targets, (n, k), or with leading axes as ``x``.
     loss
         "half_sse", "mse", or one's own `Loss`.
+    weight
+        (n,): what each sample's share in the objective is multiplied by; its 1/count stays that of n samples.
 
     Raises
     ------
@@ -151,12 +155,24 @@ def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse
     params = validation.network(params)
     x = validation.features(params, x)
     y = validation.targets(params, x, y)
+    if weight is not None:
+        weight = validation.sample_weight(weight, x, params.layers[0].w)
     validation.leading(params, x=x.shape[:-2], y=y.shape[:-2])
     loss = loss_named(loss)
+    z, a, deltas, gradient = propagate(params, x, y, loss, weight)
+    a = (x.__array_namespace__().asarray(x, copy=True), *a[1:])  # what the caller does to x is not to show in the trace
+    z, a, deltas = (tuple(read_only(v[...]) for v in values) for values in (z, a, deltas))
+    return Trace(z, a, deltas, gradient, read_only(losses.value(loss, a[-1], y, weight)))
+
+
+def propagate(
+    params: Params, x: Array, y: Array, loss: Loss, weight: Array | None
+) -> tuple[tuple[Array, ...], tuple[Array, ...], tuple[Array, ...], Params]:
+    """Return every z, every a with the input in front, every delta, and the gradient: `backprop` behind its checks."""
     z, a = _forward(params, x)
     deltas: tuple[Array, ...] = ()
     layers: tuple[Layer, ...] = ()
-    error = validation.elementwise("loss", loss.name, loss.gradient, a[-1], y)
+    error = losses.slope(loss, a[-1], y, weight)
     for index in reversed(range(len(params.layers))):
         layer = params.layers[index]
         act = activation(layer.act)
@@ -168,17 +184,17 @@ def backprop(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse
         deltas = (delta, *deltas)
         if index:
             error = delta @ layer.w.mT
-    a = (x.__array_namespace__().asarray(x, copy=True), *a[1:])  # what the caller does to x is not to show in the trace
-    z, a, deltas = (tuple(read_only(v[...]) for v in values) for values in (z, a, deltas))
-    return Trace(z, a, deltas, Params(layers), read_only(validation.watched("loss", loss.name, loss.value, a[-1], y)))
+    return z, a, deltas, Params(layers)
 
 
-def grads(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse") -> Params:
+def grads(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse", weight: Array | None = None) -> Params:
     """Return the gradient of the objective, as Params. Parameters and errors as for `backprop`."""
-    return backprop(params, x, y, loss=loss).grads
+    return backprop(params, x, y, loss=loss, weight=weight).grads
 
 
-def value_and_grads(params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse") -> tuple[Array, Params]:
+def value_and_grads(
+    params: Params, x: Array, y: Array, *, loss: str | Loss = "half_sse", weight: Array | None = None
+) -> tuple[Array, Params]:
     """Return the objective and its gradient from one pass. Parameters and errors as for `backprop`."""
-    trace = backprop(params, x, y, loss=loss)
+    trace = backprop(params, x, y, loss=loss, weight=weight)
     return trace.value, trace.grads

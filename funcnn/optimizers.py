@@ -1,45 +1,166 @@
 """Steps from parameters and gradients to new parameters."""
 
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
 import numpy as np
 
 from . import validation
-from .records import Array, Layer, Params, read_only
+from .records import Array, Optimizer, Params, arrays, map_arrays, read_only
+
+
+def _sgd(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
+    return w - lr * g, slots
+
+
+#: The built-in optimizers by name. sgd: gradient descent, w − η ∂E/∂w; Rumelhart, Hinton & Williams 1986, eq. 8.
+OPTIMIZERS = MappingProxyType({optimizer.name: optimizer for optimizer in (Optimizer("sgd", _sgd),)})
+
+
+def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
+    """Return the optimizer called so; an `Optimizer` is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; the message lists the known ones and suggests the nearest.
+    """
+    return optimizer if isinstance(optimizer, Optimizer) else validation.known("optimizer", optimizer, OPTIMIZERS)
+
+
+def fresh_slots(optimizer: Optimizer, params: Params) -> tuple[Params, ...]:
+    """Return what an optimizer keeps for itself before the first update: zeros, like the parameters."""
+    return tuple(
+        map_arrays(lambda w: read_only(w.__array_namespace__().zeros_like(w)), params) for _ in range(optimizer.slots)
+    )
+
+
+def optimizer_step(
+    optimizer: str | Optimizer, params: Params, grads: Params, slots: Sequence[Params], t: float, lr: Array
+) -> tuple[Params, tuple[Params, ...]]:
+    """One update of every weight and bias by an optimizer's rule.
+
+    Parameters
+    ----------
+    optimizer
+        By name, or an `Optimizer`.
+    params, grads
+        Of the same shapes; the new parameters have the dtype of the old ones.
+    slots
+        What the optimizer keeps, as the last step returned it; `fresh_slots` before the first.
+    t
+        The number of this update, 1.0 at the first.
+    lr
+        A number, or an array (K,) with a rate for each member of an ensemble.
+
+    Returns
+    -------
+    params, slots
+        Both new.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the arguments have different layers or shapes, if weights are not float64 or float32, or if a rate or a
+        finite gradient is too large or too small for the weights' dtype.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> params = funcnn.init((2, 1), seed=0)
+    >>> moved, slots = optimizer_step("sgd", params, params, (), 1.0, 0.5)
+    >>> bool((moved.layers[0].w == params.layers[0].w / 2).all())
+    True
+    """
+    rule, params = optimizer_named(optimizer), validation.network(params)
+    if len(slots) != rule.slots:
+        raise ValueError(f"slots must hold {rule.slots} Params for {rule.name}, got {len(slots)}")
+    for name, one in (("grads", grads), *(("slots", one) for one in slots)):
+        if shapes(params) != shapes(one):
+            raise ValueError(
+                f"params and {name} must have layers (w, b) of the same shapes, got {shapes(params)} and {shapes(one)}"
+            )
+    lr = validation.rates(lr, params.layers[0].w)
+    validation.leading(params, lr=np.shape(lr))
+    given = [
+        [validation.cast(name, g, w) for g, w in zip(arrays(one), arrays(params), strict=True)]
+        for name, one in (("grads", grads), *(("slots", one) for one in slots))
+    ]
+    return moved(rule, params, given[0], given[1:], t, lr)
+
+
+def moved(
+    rule: Optimizer, params: Params, grads: Sequence[Array], slots: Sequence[Sequence[Array]], t: float, lr: Any
+) -> tuple[Params, tuple[Params, ...]]:
+    """Return parameters and slots after an update; gradients and slots are given array by array."""
+    new: list[Array] = []
+    kept: list[list[Array]] = [[] for _ in slots]
+    for index, w in enumerate(arrays(params)):
+        own = tuple(slot[index] for slot in slots)
+        rate = w.__array_namespace__().asarray(lr, dtype=w.dtype)
+        rate = rate[..., None, None] if rate.ndim else rate
+        w, after = updated(rule, w, grads[index], own, t, rate)
+        new.append(read_only(w))
+        for slot, array in zip(kept, after, strict=True):
+            slot.append(read_only(array))
+    return with_arrays(params, new), tuple(with_arrays(params, slot) for slot in kept)
+
+
+def updated(rule: Optimizer, w: Array, g: Array, slots: tuple[Array, ...], t: float, lr: Any) -> Any:
+    """Apply a rule to arrays of weights; a rule of the user's gets them read-only."""
+    if OPTIMIZERS.get(rule.name) is rule:
+        return rule.update(w, g, slots, t, lr, rule.hyper)
+    return validation.updated(rule, w, g, slots, t, lr)
+
+
+def with_arrays(params: Params, new: Sequence[Array]) -> Params:
+    """Return ``params`` with these weights and biases, in the order of `arrays`."""
+    following = iter(new)
+    return map_arrays(lambda _: next(following), params)
 
 
 def sgd_step(params: Params, grads: Params, lr: Array) -> Params:
     """One step of gradient descent: ``w - lr * dw``, and the same for the biases.
 
-    Parameters
-    ----------
-    params, grads
-        Of the same shapes; the new parameters have the dtype of the old ones.
-    lr
-        A number, or an array (K,) with a rate for each member of an ensemble.
+    Parameters and errors as for `optimizer_step`.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If the two have different layers or shapes, if weights are not float64 or float32, or if a rate or a finite
-        gradient is too large or too small for the weights' dtype.
+    Examples
+    --------
+    >>> import funcnn
+    >>> params = funcnn.init((2, 1), seed=0)
+    >>> moved = sgd_step(params, params, 0.5)
+    >>> bool((moved.layers[0].w == params.layers[0].w / 2).all())
+    True
     """
-    params = validation.network(params)
-    if shapes(params) != shapes(grads):
-        raise ValueError(
-            f"params and grads must have layers (w, b) of the same shapes, got {shapes(params)} and {shapes(grads)}"
-        )
+    return optimizer_step(OPTIMIZERS["sgd"], params, grads, (), 1.0, lr)[0]
 
-    lr = validation.rates(lr, params.layers[0].w)
-    validation.leading(params, lr=np.shape(lr))
 
-    def moved(w: Array, dw: Array) -> Array:
-        dw = validation.cast("grads", dw, w)
-        rate = w.__array_namespace__().asarray(lr, dtype=w.dtype)
-        return read_only(w - (rate[..., None, None] if rate.ndim else rate) * dw)
+def penalised(g: Array, w: Array, l2: float) -> Array:
+    """Return the gradient of an objective with weight decay, ½ λ Σ w² added; Krogh & Hertz 1991."""
+    return g + l2 * w
 
-    return Params(
-        Layer(moved(p.w, g.w), None if p.b is None else moved(p.b, g.b), p.act)
-        for p, g in zip(params.layers, grads.layers, strict=True)
-    )
+
+def shrunk(squares: Array, clip: float) -> Array:
+    """Return min(1, c / ‖g‖) for a gradient of this squared norm; Pascanu, Mikolov & Bengio 2013, algorithm 1.
+
+    A gradient that is 0 or not finite stays what it is.
+    """
+    xp = squares.__array_namespace__()
+    norm = xp.sqrt(squares)
+    return xp.where(norm > clip, clip / norm, xp.ones_like(norm))
+
+
+def clip_scale(grads: Sequence[Array], clip: float) -> Array:
+    """Return what gradients are multiplied by, () or (K,), so that none is longer than ``clip``.
+
+    The norm is each member's over all arrays.
+    """
+    squares = [g.__array_namespace__().sum(g * g, axis=(-2, -1)) for g in grads]
+    total = squares[0]
+    for more in squares[1:]:
+        total = total + more
+    return shrunk(total, clip)
 
 
 def shapes(params: Params) -> list[object]:

@@ -27,7 +27,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from . import activations
 from .diagnosis import diagnose
 from .experiments import Run, check_solo, member, scores
-from .losses import loss_named, mse
+from .losses import loss_named, report_of
 from .network import forward
 from .records import Activation, Array, Params
 from .storage import write_file
@@ -405,8 +405,8 @@ def _member_label(run: Run, k: int) -> str:
 
 
 def _loss_label(run: Run) -> str:
-    report = loss_named(run.experiment.loss).report
-    return "loss (mean squared error)" if report is mse else f"loss ({report.__name__})"
+    report = report_of(loss_named(run.experiment.loss)).name
+    return "loss (mean squared error)" if report == "mse" else f"loss ({report})"
 
 
 def _heights(width: int) -> list[float]:

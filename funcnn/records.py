@@ -34,8 +34,16 @@ def _all_same(left: tuple[Array, ...], right: tuple[Array, ...]) -> bool:
     return len(left) == len(right) and all(map(_same, left, right))
 
 
+def _same_pair(left: Any, right: Any) -> bool:
+    return left is right or (None not in (left, right) and _same(left[0], right[0]) and bool(left[1] == right[1]))
+
+
 def _array(default: Any = attrs.NOTHING) -> Any:
     return attrs.field(default=default, eq=attrs.cmp_using(eq=_same))
+
+
+#: A formula: from arrays, traced arrays or numbers of one kind to one of it, elementwise.
+Formula = Callable[..., Any]
 
 
 @attrs.frozen
@@ -51,11 +59,26 @@ class Activation:
     derivative
         ``derivative(z, a) -> da/dz``, given the input and the output, since many derivatives are cheapest from the
         output: for the sigmoid it is ``a * (1 - a)``.
+    saturates
+        Whether the derivative goes to 0 where z is large, as the sigmoid's does.
     """
 
     name: str
-    apply: Any
-    derivative: Any
+    apply: Formula
+    derivative: Formula
+    saturates: bool = False
+
+
+@attrs.frozen
+class Row:
+    """A reduction over the outputs of a sample: ``finish(top, sum over outputs of term(y_hat, top))``.
+
+    ``top`` is the largest output of the sample. Both functions are elementwise.
+    """
+
+    name: str
+    term: Formula
+    finish: Formula
 
 
 @attrs.frozen
@@ -67,17 +90,92 @@ class Loss:
     name
         What ``loss=`` calls it.
     value
-        ``value(y_hat, y) -> (...,)``, the objective, from arrays ``(..., n, k)``.
-    gradient
-        ``gradient(y_hat, y) -> (..., n, k)``, its derivative with respect to ``y_hat``.
+        ``value(y_hat, y)``, elementwise: what each output of each sample contributes.
+    slope
+        ``slope(y_hat, y)``, elementwise: the derivative of ``value`` with respect to ``y_hat``.
+    reduction
+        What becomes of the contributions: their "sum", their "mean" over samples and outputs, or "mean_samples", the
+        mean over samples of the sum over outputs. The slope is multiplied by the same 1/count.
+    row
+        None, or the name of a reduction over each sample's outputs that ``value`` and ``slope`` take as a third
+        argument: "logsumexp".
     report
-        ``report(y_hat, y) -> (...,)``, the figure that histories and listings show.
+        The figure that histories and listings show: a loss, by name or itself; None is this loss.
     """
 
     name: str
-    value: Any
-    gradient: Any
-    report: Any
+    value: Formula
+    slope: Formula
+    reduction: str = "sum"
+    row: str | None = None
+    report: "str | Loss | None" = None
+
+
+@attrs.frozen
+class Decision:
+    """How predictions are read as classes.
+
+    Parameters
+    ----------
+    kind
+        "largest": the class is the output that is largest. "threshold": each output is ``high`` where it is above
+        ``threshold``, else ``low``.
+    threshold, low, high
+        In the targets' units.
+    """
+
+    kind: str = "threshold"
+    threshold: float = 0.5
+    low: float = 0.0
+    high: float = 1.0
+
+
+@attrs.frozen
+class Optimizer:
+    """A rule that moves weights, elementwise.
+
+    Parameters
+    ----------
+    name
+        What ``optimizer=`` calls it.
+    update
+        ``update(w, g, slots, t, lr, hyper) -> (w, slots)``: from weights and their gradient to new weights. ``slots``
+        is a tuple of arrays that the rule keeps for itself from update to update, all 0 at first; ``t`` the number of
+        the update as a float, 1.0 at the first; ``hyper`` a tuple of floats.
+    slots
+        How many arrays it keeps.
+    hyper
+        Its constants.
+    """
+
+    name: str
+    update: Formula
+    slots: int = 0
+    hyper: tuple[float, ...] = ()
+
+
+@attrs.frozen
+class Plan:
+    """What is done at each step of a training run, all of it.
+
+    Parameters
+    ----------
+    loss, optimizer, decision
+        Of the tables or one's own.
+    batch_size
+        Samples per update; the last batch of an epoch may be smaller.
+    clip
+        The largest 2-norm of a member's gradient, over all its arrays; None for no limit.
+    l2
+        Weight decay λ: λ w is added to the gradient of the weights, that of ½ λ Σ w², not of the biases.
+    """
+
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int = 1
+    clip: float | None = None
+    l2: float = 0.0
+    decision: Decision = Decision()
 
 
 @attrs.frozen
@@ -138,31 +236,67 @@ class Dataset:
 
 
 @attrs.frozen
+class State:
+    """Where a training run stands: all that its next epoch depends on but plan and data.
+
+    Parameters
+    ----------
+    params
+        The weights.
+    slots
+        What the optimizer keeps, each like ``params``.
+    t
+        Updates done.
+    epoch
+        Epochs done.
+    running
+        () or (K,): False for a member whose weights are no longer finite, which stands still.
+    """
+
+    params: Params
+    slots: tuple[Params, ...] = ()
+    t: float = 0.0
+    epoch: int = 0
+    running: Array = _array(True)
+
+
+@attrs.frozen
 class History:
     """What a training run recorded. T epochs; K is there for an ensemble only.
 
     Parameters
     ----------
     epoch
-        (T,) int, from 0.
+        (T,) int, from 0, or from where the run went on.
     loss, accuracy
-        (T,) or (T, K): means over the epoch's samples, each measured just before its own batch's update. NaN after
-        the epoch that left a member's weights no longer finite.
+        (T,) or (T, K): over the epoch's samples, each measured just before its own batch's update. NaN after the epoch
+        that left a member's weights no longer finite.
+    val_loss, val_accuracy
+        (T,) or (T, K): of the validation data, with the weights that the epoch ended with; None without such data.
     logged
         (M,) int, the epochs at which `grad_norm` was measured.
     grad_norm
         (M, L) or (M, L, K): the 2-norm of the objective's gradient over all samples, per layer, with the weights
         that the logged epoch started from.
     snapshots
-        Pairs (epoch, Params): the weights with which that epoch started; ``epoch == T`` means the final ones.
+        Pairs (epoch, Params): the weights with which that epoch started; the last epoch's end is one more.
+    state
+        How the run stands at its end; `train` goes on from it.
+    best
+        The weights with the lowest `val_loss`, and the epochs at whose end they were measured: a number, or (K,). None
+        without validation data.
     engine
-        Which engine ran: "numpy" or "compiled".
+        Which engine ran.
     """
 
     epoch: Array = _array()
     loss: Array = _array()
     accuracy: Array = _array(None)
+    val_loss: Array | None = _array(None)
+    val_accuracy: Array | None = _array(None)
     logged: Array = _array(None)
     grad_norm: Array = _array(None)
     snapshots: tuple[tuple[int, Params], ...] = ()
+    state: State | None = None
+    best: "tuple[Array, Params] | None" = attrs.field(default=None, eq=attrs.cmp_using(eq=_same_pair))
     engine: str = "numpy"

@@ -15,11 +15,14 @@ import numpy as np
 
 from .activations import ACTIVATIONS
 from .experiments import Experiment, Run
-from .records import Activation, Dataset, History, Layer, Params, read_only
+from .metrics import decision
+from .records import Activation, Dataset, Decision, History, Layer, Params, State, read_only
 from .records import arrays as list_arrays
+from .validation import batch_rows
 
-VERSION = 1
-RECORDS = {record.__name__: record for record in (Layer, Params, Dataset, History, Experiment, Run)}
+#: Version 1 kept neither how a run stands nor how its classes are decided; both follow from what it kept.
+VERSION = 2
+RECORDS = {record.__name__: record for record in (Layer, Params, Dataset, History, State, Decision, Experiment, Run)}
 
 
 def save(path: str | os.PathLike[str], record: Params | Run) -> None:
@@ -69,25 +72,33 @@ def load(path: str | os.PathLike[str], *, activations: Iterable[Activation] = ()
         version = header["version"] if header["format"] == "funcnn" else None
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
         raise ValueError(f"{name} is not a file that funcnn saved, or it is damaged") from error
-    if version != VERSION:
-        raise ValueError(f"{name} is of version {version}, this funcnn reads version {VERSION}")
+    if version not in range(1, VERSION + 1):
+        raise ValueError(f"{name} is of version {version}, this funcnn reads versions 1 to {VERSION}")
     own = {act.name: act for act in activations}
     try:
         record = _decode(header["record"], arrays, own)
         if isinstance(record, Run):
-            kinds = zip(
-                attrs.astuple(record, recurse=False), (Experiment, Params, History, Dataset, Dataset), strict=True
-            )
-            if not all(isinstance(value, kind) for value, kind in kinds):
+            kinds = (Experiment, Params, History, Dataset, Dataset, Decision)
+            if not all(map(isinstance, attrs.astuple(record, recurse=False), kinds)):
                 raise TypeError("a run without its records")
         params = record.params if isinstance(record, Run) else record
         if not params.layers:
             raise TypeError("a network without layers")
         if not all(isinstance(array, np.ndarray) and array.ndim > 1 for array in list_arrays(params)):
             raise TypeError("weights that are no matrices")
+        return _completed(record) if version == 1 and isinstance(record, Run) else record
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{name} holds no network and no run, or is damaged: {error}") from error
-    return record
+
+
+def _completed(run: Run) -> Run:
+    """Add to a run of version 1 what follows from the rest; all of these were trained by plain gradient descent."""
+    e, epochs = run.experiment, len(run.history.loss)
+    rows = batch_rows(e.batch_size, run.train.x.shape[-2])
+    t = float(epochs * -(-run.train.x.shape[-2] // rows))
+    finite = [np.isfinite(array).all(axis=(-2, -1)) for array in list_arrays(run.params)]
+    state = State(run.params, (), t, epochs, read_only(np.all(finite, axis=0)))
+    return attrs.evolve(run, history=attrs.evolve(run.history, state=state), decision=decision(e.loss, run.train.y))
 
 
 def load_params(path: str | os.PathLike[str]) -> Params:

@@ -1,21 +1,21 @@
-"""Training: a fold over epochs that leaves an immutable history."""
+"""Training: a fold over spans of epochs that leaves an immutable history."""
 
 import functools
 import itertools
-import operator
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import attrs
 import numpy as np
 
-from . import validation
-from .engines import CACHE, ENGINES, choose_engine, engine_start, room
+from . import engines, losses
+from . import validation as edge
+from .engines import Data, Engine, Parts, Reports, Shapes
 from .losses import loss_named
-from .network import forward, grads
-from .records import Array, History, Loss, Params, arrays, map_arrays, read_only
+from .metrics import decision as decided
+from .network import propagate
+from .optimizers import clip_scale, fresh_slots, moved, optimizer_named, penalised, with_arrays
+from .records import Array, Decision, History, Loss, Optimizer, Params, Plan, State, arrays, map_arrays, read_only
 
 Carry = TypeVar("Carry")
 X = TypeVar("X")
@@ -43,6 +43,11 @@ def scan(step: Callable[[Carry, X], tuple[Carry, Y]], carry: Carry, xs: Iterable
     -------
     carry, ys
         The last carry, and a tuple with the y of every step.
+
+    Examples
+    --------
+    >>> scan(lambda total, x: (total + x, total), 0, [1, 2, 3])
+    (6, (0, 1, 3))
     """
     ys = []
     for x in xs:
@@ -51,15 +56,151 @@ def scan(step: Callable[[Carry, X], tuple[Carry, Y]], carry: Carry, xs: Iterable
     return carry, tuple(ys)
 
 
+def fresh_state(plan: Plan, params: Params) -> State:
+    """Return where a run of ``plan`` stands before its first update."""
+    running = np.ones(params.layers[0].w.shape[:-2], bool)
+    return State(params, fresh_slots(plan.optimizer, params), running=read_only(running))
+
+
+def step(plan: Plan, state: State, x: Array, y: Array, lr: Array, weight: Array | None = None) -> tuple[State, Array]:
+    """One update: the definition of what every engine does.
+
+    Forward and backward as `backprop` says; weight decay is added to the gradient; it is clipped; and the optimizer
+    moves the weights. A member that is not running stands still.
+
+    Parameters
+    ----------
+    plan
+        What to do; see `Plan`.
+    state
+        Where the run stands.
+    x, y
+        A batch, (n, d) and (n, k).
+    lr
+        A number, or (K,).
+    weight
+        (n,) per sample.
+
+    Returns
+    -------
+    state, y_hat
+        Where it stands then, and the predictions from before.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for `backprop` and `optimizer_step`.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> data, params = funcnn.xor(), funcnn.init((2, 3, 1), seed=0)
+    >>> plan = funcnn.Plan(funcnn.LOSSES["half_sse"], funcnn.OPTIMIZERS["sgd"])
+    >>> state, y_hat = step(plan, fresh_state(plan, params), data.x, data.y, 0.1)
+    >>> state.params == funcnn.sgd_step(params, funcnn.grads(params, data.x, data.y), 0.1)
+    True
+    """
+    params = edge.network(state.params)
+    x = edge.features(params, x)
+    y = edge.targets(params, x, y)
+    lr = edge.rates(lr, params.layers[0].w)
+    if weight is not None:
+        weight = edge.sample_weight(weight, x, params.layers[0].w)
+    edge.leading(params, x=x.shape[:-2], y=y.shape[:-2], lr=np.shape(lr))
+    _, a, _, gradient = propagate(params, x, y, plan.loss, weight)
+    if plan.l2:
+        pairs = zip(gradient.layers, params.layers, strict=True)
+        gradient = Params(attrs.evolve(g, w=penalised(g.w, p.w, plan.l2)) for g, p in pairs)
+    given = arrays(gradient)
+    if plan.clip is not None:
+        scale = clip_scale(given, plan.clip)[..., None, None]
+        given = [g * scale for g in given]
+    t = state.t + 1.0
+    new, slots = moved(plan.optimizer, params, given, [arrays(slot) for slot in state.slots], t, lr)
+    new, *slots_ = (_standing(state, one, old) for one, old in zip((new, *slots), (params, *state.slots), strict=True))
+    return attrs.evolve(state, params=new, slots=tuple(slots_), t=t), a[-1]
+
+
+def _standing(state: State, new: Params, old: Params) -> Params:
+    """Return the new parameters, but the old ones of members that are not running."""
+    if not edge.foreign(state.running) and np.all(state.running):
+        return new
+    return _selected(state.running, new, old)
+
+
+def _selected(mask: Array, new: Params, old: Params) -> Params:
+    """Return the new parameters of the members that ``mask`` () or (K,) is true for, and the old ones of the others."""
+    mask = mask[..., None, None] if np.ndim(mask) else mask
+    pairs = zip(arrays(new), arrays(old), strict=True)
+    return with_arrays(new, [read_only(w.__array_namespace__().where(mask, w, stood)) for w, stood in pairs])
+
+
+@attrs.frozen(eq=False)
+class Task:
+    """A training run whose arguments have been checked: what every span of it needs."""
+
+    plan: Plan
+    shapes: Shapes
+    data: Data
+    held: Data | None
+    lr: Any  # a float, or (K,)
+    schedule: Callable[[Array], Array] | None
+    shuffle_seed: int | None  # None where epochs take the samples as they come
+    marks: "Marks"
+    stop: Callable[[History], object] | None
+    progress: Callable[[int], object] | None
+    engine: Engine
+    run: Parts
+
+
+@attrs.frozen(eq=False)
+class Best:
+    """The lowest validation loss of each member so far, and the state from which it can be reached again."""
+
+    loss: Array
+    epoch: Array  # epochs done when it was measured
+    origin: State
+    since: Array  # epochs done in ``origin``
+    t: Array  # updates done in it
+
+
+@attrs.frozen(eq=False)
+class Fold:
+    """The carry of training: where the run stands, what it has recorded, and whether it is over."""
+
+    state: State
+    segments: "tuple[Segment, ...]" = ()
+    best: Best | None = None
+    over: bool = False
+
+
+@attrs.frozen(eq=False)
+class Segment:
+    """What a span of epochs gave, and what was measured when it began."""
+
+    epoch: int
+    reports: Reports
+    grad_norm: Array | None
+    begin: Params | None
+
+
 def train(
-    params: Params,
+    params: Params | State,
     x: Array,
     y: Array,
     *,
     lr: Any = 0.1,
     epochs: int = 9000,
     loss: str | Loss = "half_sse",
+    optimizer: str | Optimizer = "sgd",
     batch_size: int | str = 1,
+    clip: float | None = None,
+    l2: float = 0.0,
+    weight: Array | None = None,
+    schedule: Callable[[Array], Array] | None = None,
+    decision: Decision | None = None,
+    validation: tuple[Array, Array] | None = None,
+    stop: Callable[[History], object] | None = None,
     shuffle: bool = False,
     shuffle_seed: int = 0,
     engine: str = "auto",
@@ -68,7 +209,7 @@ def train(
     threads: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> tuple[Params, History]:
-    """Train by gradient descent: the fold of ``sgd_step(params, grads(params, xb, yb), lr)`` over batches and epochs.
+    """Train: the fold of `step` over batches and epochs.
 
     A leading axis anywhere (weights (K, fan_in, fan_out), x (K, n, d), y (K, n, k), lr (K,)) makes an ensemble, whose
     member k has the bits of its solo run. Divergence is a result: a network whose weights are no longer finite stops
@@ -77,28 +218,44 @@ def train(
     Parameters
     ----------
     params
-        The weights to start from; their dtype is the dtype of everything.
+        The weights to start from; their dtype is the dtype of everything. Or a `State`, such as ``history.state``, to
+        go on from: 60 epochs and 40 more have the bits of 100, with the same arguments.
     x, y
         Samples (n, d) and targets (n, k).
     lr
         Learning rate.
     epochs
-        Passes over the samples.
-    loss
-        "half_sse", "mse", or one's own `Loss`.
+        Passes over the samples: how many more, from a State.
+    loss, optimizer
+        By name, or one's own `Loss` and `Optimizer`.
     batch_size
         Samples per update, or "full". The last batch of an epoch may be smaller.
+    clip, l2
+        The largest norm of a gradient, and weight decay; see `Plan`.
+    weight
+        (n,): what each sample's share in the objective is multiplied by. Losses are reported without it.
+    schedule
+        ``schedule(t) -> factors``: what the learning rate is multiplied by at each update; ``t`` is an array with the
+        updates' numbers, 1.0 at the first.
+    decision
+        How accuracy reads predictions as classes; by default as `funcnn.decision` tells from ``y``.
+    validation
+        (x, y) to measure loss and accuracy on at the end of every epoch; `History.best` keeps the weights with which
+        that loss was lowest.
+    stop
+        Called with the history so far every now and then. True ends the run there; a whole number ends it after so
+        many epochs, of those that have been run.
     shuffle, shuffle_seed
         Whether each epoch takes the samples in an order of its own, drawn from ``default_rng([shuffle_seed, epoch])``.
     engine
-        "numpy", "compiled" (extra ``[fast]``), or "auto": see `choose_engine`.
+        The name of an engine, or "auto" for the quickest that can run this; see ``funcnn.engines``.
     log_every
         Epochs between two measurements of the gradient norm.
     snapshots
-        Epochs whose starting weights the history keeps; ``epochs`` itself stands for the final ones.
+        Epochs whose starting weights the history keeps; the last one's end is one more.
     threads
-        How many threads train an ensemble in the kernel; by default one per core. Results do not depend on it. NumPy
-        runs in one, beside those of its BLAS: its calls on small arrays wait for each other more than they gain.
+        How many threads train an ensemble, where the engine gains from several; by default one per core. Results do
+        not depend on it.
     progress
         Called now and then with the number of epochs done.
 
@@ -111,162 +268,291 @@ def train(
     ValueError, TypeError
         If an argument is out of range, unknown or of a shape that does not fit, if weights are not float64 or float32,
         or if weights, x or y hold a value that is not finite, masked or too large for the weights' dtype.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> data = funcnn.xor()
+    >>> params, history = funcnn.train(funcnn.init((2, 3, 3, 1), seed=14), data.x, data.y, epochs=60)
+    >>> longer, _ = funcnn.train(history.state, data.x, data.y, epochs=40)
+    >>> longer == funcnn.train(funcnn.init((2, 3, 3, 1), seed=14), data.x, data.y, epochs=100)[0]
+    True
     """
-    params = validation.in_numpy(params)
-    x = validation.features(params, validation.numbers("x", x))
-    y = validation.targets(params, x, validation.numbers("y", y))
-    lr = validation.learning_rate(lr, params.layers[0].w)
-    for name, array in (("x", x), ("y", y), *(("weights", array) for array in arrays(params))):
-        validation.finite(name, array)
-    n = validation.whole("number of samples", x.shape[-2], least=1)
-    loss = loss_named(loss)
-    validation.known("engine", engine, dict.fromkeys(ENGINES))
-    epochs, log_every = validation.whole("epochs", epochs, least=1), validation.whole("log_every", log_every, least=1)
-    rows = validation.batch_rows(batch_size, n)
-    seed = validation.whole("shuffle_seed", shuffle_seed, least=0)
-    kept = {validation.whole("snapshot", epoch, least=0) for epoch in snapshots}
-    if max(kept, default=0) > epochs:
-        raise ValueError(f"snapshot {max(kept)} lies beyond the last epoch, {epochs}")
-    threads = validation.whole("threads", _cores() if threads is None else threads, least=1)
-    params, x, y, lr = _spread(params, x, y, lr)
-    if engine == "auto":
-        engine = choose_engine(params, n, rows, epochs, loss)
-    start = engine_start(engine, params, loss)
-    threads = threads if engine == "compiled" else 1
-    parts = [
-        (*start(part, xs, ys, lr=rates, loss=loss, batch_size=rows), xs, ys)
-        for part, xs, ys, rates in _parts(params, x, y, lr, rows if engine == "numpy" else 1, threads, CACHE[engine])
-    ]
-    logged = set(range(0, epochs, log_every))
-    spans = _spans(params, n, rows, epochs, engine, shuffle, logged | kept | {epochs})
-
-    def segment(running: bool, span: range) -> tuple[bool, _Segment | None]:
-        if not running:  # every member has diverged
-            return False, None
-        orders = [np.random.default_rng([seed, epoch]).permutation(n) if shuffle else None for epoch in span]
-        work = functools.partial(_advance, orders, loss, span[0] in logged, span[0] in kept)
-        done = _put_together(span[0], list(each(work, parts)))
-        if done and progress:
-            progress(span.stop)
-        return done is not None and len(done.loss) == len(span), done
-
-    with ThreadPoolExecutor(threads) as pool:
-        each: Any = pool.map if threads > 1 and len(parts) > 1 else map
-        _, segments = scan(segment, True, spans)
-    final = _join_params([current() for _, current, _, _ in parts])
-    history = _history([one for one in segments if one], engine)
-    if epochs in kept and len(history.loss) == epochs:
-        history = attrs.evolve(history, snapshots=(*history.snapshots, (epochs, final)))
-    return final, history
-
-
-@attrs.frozen(eq=False)
-class _Segment:
-    """What a span of epochs gave: losses (E,) or (E, K), and what was measured when it began."""
-
-    epoch: int
-    loss: Array
-    accuracy: Array
-    grad_norm: Array | None
-    begin: Params | None
-
-
-def _advance(orders: Sequence[Array | None], loss: Loss, logged: bool, kept: bool, part: Any) -> tuple[Any, ...]:
-    """Train one part of an ensemble for a span of epochs."""
-    advance, current, x, y = part
+    state, data, held, lr = _checked(params, x, y, lr, weight, validation)
+    plan = _plan(data, loss, optimizer, batch_size, clip, l2, decision)
+    state = _fitting(plan, state)
+    marks = _marks(state.epoch, epochs, log_every, snapshots)
+    shapes = engines.shapes_of(state.params, data.x.shape[-2], 0 if held is None else held.x.shape[-2])
+    chosen = engines.choose(engine, plan, shapes, marks.stop - state.epoch)
+    threads = None if threads is None else edge.whole("threads", threads, least=1)
+    seed = edge.whole("shuffle_seed", shuffle_seed, least=0) if shuffle or shuffle_seed else 0
+    run = engines.prepare(chosen, plan, shapes, data, held, threads)
+    task = Task(plan, shapes, data, held, lr, schedule, seed if shuffle else None, marks, stop, progress, chosen, run)
     with np.errstate(all="ignore"):  # divergence is a result, not a warning
-        begin = current() if logged or kept else None
-        norm = _grad_norm(begin, x, y, loss) if logged and begin else None
-        return begin if kept else None, norm, *advance(orders)
+        start = Fold(state, best=_no_best(state) if held else None)
+        end, _ = scan(functools.partial(_span, task, state.epoch), start, _spans(task, state.epoch))
+        return end.state.params, _history(task, end)
 
 
-def _put_together(epoch: int, parts: Sequence[tuple[Any, ...]]) -> _Segment | None:
-    """Put together what the parts gave; None when every member had stopped before."""
-    begins, norms, losses, accuracies = zip(*parts, strict=True)
-    loss, accuracy = _join(losses), _join(accuracies)
-    # A member that has stopped has no accuracy any more, so a row without any is beyond the run.
-    ran = np.count_nonzero(~np.all(np.isnan(accuracy).reshape(len(accuracy), -1), axis=1))
-    norm = None if norms[0] is None else _join(norms)
-    begin = None if begins[0] is None else _join_params(begins)
-    return _Segment(epoch, loss[:ran], accuracy[:ran], norm, begin) if ran else None
+def _checked(params: Any, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tuple[State, Data, Data | None, Any]:
+    """Return what `train` was given as arrays of one dtype, with the leading axis that any of them has."""
+    state = params if isinstance(params, State) else State(params)
+    network = edge.in_numpy(state.params)
+    first = network.layers[0].w
+    data = _samples(network, "", x, y, weight)
+    held_data = None
+    if held is not None:
+        if not isinstance(held, tuple | list) or len(held) != 2:
+            raise TypeError(f"validation must be a pair (x, y), got {type(held).__name__}")
+        held_data = _samples(network, "validation ", held[0], held[1], None)
+    for array in arrays(network) if np.all(state.running) else ():
+        edge.finite("weights", array)
+    lr = edge.learning_rate(lr, first)
+    leads = {"x": data.x.shape[:-2], "y": data.y.shape[:-2], "lr": np.shape(lr)}
+    if held_data is not None:
+        leads |= {"validation x": held_data.x.shape[:-2], "validation y": held_data.y.shape[:-2]}
+    lead = edge.leading(network, most=1, **leads)
+
+    def spread(one: Params) -> Params:  # a copy, since what the caller does to it is not to show in the history
+        return map_arrays(lambda array: read_only(np.array(np.broadcast_to(array, (*lead, *array.shape[-2:])))), one)
+
+    slots = tuple(spread(edge.in_numpy(slot)) for slot in state.slots)
+    running = read_only(np.array(np.broadcast_to(state.running, lead)))
+    state = attrs.evolve(state, params=spread(network), slots=slots, running=running)
+    return state, data, held_data, np.broadcast_to(lr, lead) if lead else lr
 
 
-def _history(segments: Sequence[_Segment], engine: str) -> History:
-    loss = read_only(np.concatenate([one.loss for one in segments]))
-    norms = [(one.epoch, one.grad_norm) for one in segments if one.grad_norm is not None]
-    return History(
-        epoch=read_only(np.arange(len(loss))),
-        loss=loss,
-        accuracy=read_only(np.concatenate([one.accuracy for one in segments])),
-        logged=read_only(np.array([epoch for epoch, _ in norms])),
-        grad_norm=read_only(np.stack([norm for _, norm in norms])),
-        snapshots=tuple((one.epoch, one.begin) for one in segments if one.begin is not None),
-        engine=engine,
+def _samples(params: Params, prefix: str, x: Any, y: Any, weight: Any) -> Data:
+    x = edge.features(params, edge.numbers(f"{prefix}x", x), f"{prefix}x")
+    y = edge.targets(params, x, edge.numbers(f"{prefix}y", y), f"{prefix}y")
+    edge.finite(f"{prefix}x", x)
+    edge.finite(f"{prefix}y", y)
+    edge.whole(f"number of {prefix}samples", x.shape[-2], least=1)
+    return Data(x, y, None if weight is None else edge.sample_weight(weight, x, params.layers[0].w))
+
+
+def _plan(
+    data: Data, loss: Any, optimizer: Any, batch_size: Any, clip: Any, l2: Any, decision: Decision | None
+) -> Plan:
+    loss = loss_named(loss)
+    return Plan(
+        loss,
+        optimizer_named(optimizer),
+        edge.batch_rows(batch_size, data.x.shape[-2]),
+        None if clip is None else edge.positive("clip", clip),
+        edge.positive("l2", l2, zero=True),
+        decided(loss, data.y) if decision is None else decision,
     )
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _fitting(plan: Plan, state: State) -> State:
+    """Return a state that has the slots that its optimizer keeps; one that starts has none yet."""
+    if state.t == 0 and not state.slots:
+        return attrs.evolve(state, slots=fresh_slots(plan.optimizer, state.params))
+    if len(state.slots) != plan.optimizer.slots:
+        raise ValueError(
+            f"the state has {len(state.slots)} slots, but the optimizer {plan.optimizer.name!r} keeps"
+            f" {plan.optimizer.slots}: go on with the optimizer that it comes from"
+        )
+    return state
 
 
-def _spread(params: Params, x: Array, y: Array, lr: Any) -> tuple[Params, Array, Array, Any]:
-    """Give weights and rates the leading axis that any of the arrays has."""
-    lead = validation.leading(params, most=1, x=x.shape[:-2], y=y.shape[:-2], lr=np.shape(lr))
-    if not lead:
-        return params, x, y, lr
-    params = map_arrays(lambda array: np.broadcast_to(array, (*lead, *array.shape[-2:])), params)
-    return params, x, y, np.broadcast_to(lr, lead)
+@attrs.frozen
+class Marks:
+    """The epochs at which spans are cut: where something is logged or kept, and the end."""
+
+    logged: frozenset[int]
+    kept: frozenset[int]
+    stop: int
 
 
-def _parts(
-    params: Params, x: Array, y: Array, lr: Any, rows: int, threads: int, cache: int
-) -> Iterator[tuple[Params, Array, Array, Any]]:
-    """Cut an ensemble into parts that keep all threads busy and fit the cache."""
-    first = params.layers[0].w
-    if first.ndim == 2:
-        yield params, x, y, lr
-        return
-    members = len(first)
-    size = max(1, min(-(-members // threads), cache // room(params, rows)))
-    for begin in range(0, members, size):
-        some = slice(begin, begin + size)
-        xs, ys = (array[some] if array.ndim == 3 and len(array) > 1 else array for array in (x, y))
-        yield map_arrays(operator.itemgetter(some), params), xs, ys, lr[some]
+def _marks(start: int, epochs: Any, log_every: Any, snapshots: Iterable[Any]) -> Marks:
+    stop = start + edge.whole("epochs", epochs, least=1)
+    every = edge.whole("log_every", log_every, least=1)
+    kept = frozenset(edge.whole("snapshot", epoch, least=0) for epoch in snapshots)
+    for epoch in sorted(kept):
+        if not start <= epoch <= stop:
+            side = f"beyond the last epoch, {stop}" if epoch > stop else f"before the first epoch, {start}"
+            raise ValueError(f"snapshot {epoch} lies {side}")
+    return Marks(frozenset(range(-(-start // every) * every, stop, every)), kept, stop)
 
 
-def _join(arrays: Sequence[Array]) -> Array:
-    """Put the parts of an ensemble together along their last axis; a solo run is its only part."""
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=-1)
-
-
-def _join_params(parts: Sequence[Params]) -> Params:
-    pieces = zip(*map(arrays, parts), strict=True)
-    return parts[0] if len(parts) == 1 else map_arrays(lambda _: read_only(np.concatenate(next(pieces))), parts[0])
-
-
-def _spans(
-    params: Params, n: int, rows: int, epochs: int, engine: str, shuffle: bool, marks: set[int]
-) -> Iterator[range]:
+def _spans(task: Task, start: int) -> Iterator[range]:
     """Cut the epochs at the marks, and where a span would take long."""
-    multiplications = n * sum(layer.w.size for layer in params.layers)
-    seconds = 5e-9 * multiplications if engine == "compiled" else 1e-5 * -(-n // rows) + 1e-10 * multiplications
-    longest = max(1, int(SPAN / (seconds + 2e-5 * shuffle)))  # drawing an order takes about as long as two steps
-    for begin, end in itertools.pairwise(sorted(marks)):
+    few, many = (task.engine.seconds(task.plan, task.shapes, count) for count in (1, 1001))
+    seconds = (many - few) / 1000 + 2e-5 * (task.shuffle_seed is not None)  # drawing an order takes as two steps
+    longest = max(1, int(SPAN / seconds))
+    marks = sorted({start, *task.marks.logged, *task.marks.kept, task.marks.stop})
+    for begin, end in itertools.pairwise(marks):
         for first in range(begin, end, longest):
             yield range(first, min(first + longest, end))
 
 
-def _grad_norm(params: Params, x: Array, y: Array, loss: Loss) -> Array:
+def _span(task: Task, start: int, fold: Fold, span: range) -> tuple[Fold, None]:
+    """Train for a span of epochs: the step of the fold."""
+    state = fold.state
+    if fold.over or not np.any(state.running):
+        return fold, None
+    after, reports = _epochs(task, state, span)
+    logged, kept = span[0] in task.marks.logged, span[0] in task.marks.kept
+    norm = _grad_norm(task, state.params) if logged else None
+    begin = state.params if kept else None
+    segments = (*fold.segments, Segment(span[0], _first(reports, after.epoch - state.epoch), norm, begin))
+    if task.stop is not None:
+        end = _stopping(task, attrs.evolve(fold, state=after, segments=segments), state.epoch)
+        if end is not None and end < after.epoch:
+            after, reports = _epochs(task, state, range(span[0], end))
+            segments = (*fold.segments, Segment(span[0], _first(reports, end - state.epoch), norm, begin))
+        fold = attrs.evolve(fold, over=end is not None)
+    best = None if fold.best is None else _better(fold.best, state, segments[-1].reports)
+    if task.progress is not None:
+        task.progress(after.epoch - start)
+    return attrs.evolve(fold, state=after, segments=segments, best=best), None
+
+
+def _epochs(task: Task, state: State, span: range) -> tuple[State, Reports]:
+    return engines.epochs(task.run, state, _orders(task, span), _rates(task, state.t, len(span)))
+
+
+def _orders(task: Task, span: range) -> list[Array | None]:
+    """Return the orders in which these epochs take the samples."""
+    n, seed = task.data.x.shape[-2], task.shuffle_seed
+    return [None if seed is None else np.random.default_rng([seed, epoch]).permutation(n) for epoch in span]
+
+
+def _rates(task: Task, t: float, epochs: int) -> Array:
+    """Return the learning rate of each update of so many epochs, (updates,) or (updates, K)."""
+    count = epochs * -(-task.data.x.shape[-2] // task.plan.batch_size)
+    lr = np.asarray(task.lr, float)
+    if task.schedule is None:
+        return np.broadcast_to(lr, (count, *lr.shape))
+    factors = np.asarray(task.schedule(t + np.arange(1.0, count + 1)), float)
+    if factors.shape != (count,) or not np.isfinite(factors).all():
+        raise ValueError(f"schedule must give a finite factor for each of {count} updates, got shape {factors.shape}")
+    return lr * factors.reshape(-1, *[1] * lr.ndim)
+
+
+def _first(reports: Reports, epochs: int) -> Reports:
+    """Return the reports of the first so many epochs: those that some member ran."""
+    figures = (reports.loss, reports.accuracy, reports.val_loss, reports.val_accuracy)
+    return Reports(*(None if figure is None else figure[:epochs] for figure in figures))
+
+
+def _stopping(task: Task, fold: Fold, before: int) -> int | None:
+    """Return after how many epochs the run is to end, as `stop` says of the history at the end of each; or None."""
+    history = _history(task, attrs.evolve(fold, best=None))
+    for end in range(before + 1, fold.state.epoch + 1):
+        shown = attrs.evolve(history, **{
+            name: value[: end - history.epoch[0]]
+            for name in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+            if (value := getattr(history, name)) is not None
+        })  # fmt: skip
+        said = task.stop(shown)  # type: ignore[misc]
+        if said is None or said is False or said is np.False_:
+            continue
+        chosen = end if said is True or said is np.True_ else edge.whole("what stop gives", said, least=0)
+        if not before < chosen <= fold.state.epoch:
+            raise ValueError(f"stop gave {chosen}, but the run can end from {before + 1} to {fold.state.epoch}")
+        return chosen
+    return None
+
+
+def _no_best(state: State) -> Best:
+    shape = np.shape(state.running)
+    epoch, t = np.full(shape, state.epoch), np.full(shape, state.t)
+    return Best(np.full(shape, np.inf), epoch, state, epoch, t)
+
+
+def _better(best: Best, state: State, reports: Reports) -> Best:
+    """Return the best epochs once more, after a span that began in ``state``."""
+    measured = np.asarray(reports.val_loss)
+    losses_ = np.where(np.isfinite(measured), measured, np.inf)
+    lowest = losses_.argmin(axis=0)
+    loss = np.take_along_axis(losses_, lowest[None], axis=0)[0]
+    lower = loss < best.loss
+    if not np.any(lower):
+        return best
+    pairs = zip((state.params, *state.slots), (best.origin.params, *best.origin.slots), strict=True)
+    params, *slots = (_selected(lower, new, old) for new, old in pairs)
+    running = np.where(lower, state.running, best.origin.running)
+    return Best(
+        np.where(lower, loss, best.loss),
+        np.where(lower, state.epoch + lowest + 1, best.epoch),
+        attrs.evolve(state, params=params, slots=tuple(slots), running=running),
+        np.where(lower, state.epoch, best.since),
+        np.where(lower, state.t, best.t),
+    )
+
+
+def _reached(task: Task, best: Best) -> tuple[Array, Params]:
+    """Return the best epochs and their weights: the spans that they lie in are run again to there.
+
+    Members whose spans began together are run together, from one best epoch to the next.
+    """
+    if not np.ndim(best.epoch):
+        state = attrs.evolve(best.origin, epoch=int(best.since), t=float(best.t))
+        span = range(int(best.since), int(best.epoch))
+        return int(best.epoch), (_epochs(task, state, span)[0] if span else state).params
+    found = [np.array(array) for array in arrays(best.origin.params)]
+    for since in np.unique(best.since):
+        members = np.flatnonzero(best.since == since)
+        run = engines.prepare_members(task.engine, task.plan, task.shapes, task.data, task.held, members)
+        lr = task.lr if np.ndim(task.lr) == 0 else task.lr[members]
+        group = attrs.evolve(task, run=run, lr=lr)
+        state = attrs.evolve(engines.cut(best.origin, members), epoch=int(since), t=float(best.t[members[0]]))
+        for epoch in np.unique(best.epoch[members]):
+            if epoch > since:
+                state, _ = _epochs(group, state, range(state.epoch, int(epoch)))
+            here = best.epoch[members] == epoch
+            for target, source in zip(found, arrays(state.params), strict=True):
+                target[members[here]] = source[here]
+    return read_only(best.epoch), with_arrays(best.origin.params, list(map(read_only, found)))
+
+
+def _history(task: Task, fold: Fold) -> History:
+    segments, state = fold.segments, fold.state
+    none = np.empty((0, *np.shape(state.running)), task.shapes.dtype)  # a run that stood still from the start
+    parts = [one.reports for one in segments] or [Reports(none, none, *([none] * 2 if task.held else []))]
+    figures = zip(*(attrs.astuple(part, recurse=False) for part in parts), strict=True)
+    loss, accuracy, val_loss, val_accuracy = (
+        None if some[0] is None else read_only(np.concatenate(some)) for some in figures
+    )
+    norms = [(one.epoch, one.grad_norm) for one in segments if one.grad_norm is not None]
+    snapshots = [(one.epoch, one.begin) for one in segments if one.begin is not None]
+    if state.epoch in task.marks.kept and (np.any(state.running) or state.epoch == task.marks.stop):
+        snapshots.append((state.epoch, state.params))
+    layers = len(state.params.layers)
+    return History(
+        epoch=read_only(state.epoch - len(loss) + np.arange(len(loss))),  # type: ignore[arg-type]
+        loss=loss,
+        accuracy=accuracy,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        logged=read_only(np.array([epoch for epoch, _ in norms], int)),
+        grad_norm=read_only(
+            np.stack([norm for _, norm in norms]) if norms else np.empty((0, layers, *np.shape(state.running)))
+        ),
+        snapshots=tuple(snapshots),
+        state=state,
+        best=None if fold.best is None else _reached(task, fold.best),
+        engine=task.engine.name,
+    )
+
+
+def _grad_norm(task: Task, params: Params) -> Array:
     """Return the 2-norm of the gradient over all samples, (L,) or (L, K), from some rows of the data at a time."""
-    if x.shape[-2] <= ROWS:
-        total = grads(params, x, y, loss=loss)
-    else:  # the gradient is linear in the error at the output, so it is the sum of those from some rows each
-        pieces = [slice(begin, begin + ROWS) for begin in range(0, x.shape[-2], ROWS)]
-        y_hat = np.concatenate([forward(params, x[..., rows, :]) for rows in pieces], axis=-2)
-        error = validation.elementwise("loss", loss.name, loss.gradient, y_hat, y)
-        given = attrs.evolve(loss, gradient=lambda y_hat, error: error)
-        parts = [arrays(grads(params, x[..., rows, :], error[..., rows, :], loss=given)) for rows in pieces]
-        sums = map(sum, zip(*parts, strict=True))
-        total = map_arrays(lambda _: next(sums), params)
-    squares = [sum(np.sum(g * g, axis=(-2, -1)) for g in (layer.w, layer.b) if g is not None) for layer in total.layers]
-    return np.sqrt(np.stack(squares))
+    (x, y, weight), loss, n = attrs.astuple(task.data, recurse=False), task.plan.loss, task.data.x.shape[-2]
+    total: list[Any] = []
+    for begin in range(0, n, ROWS):
+        rows = slice(begin, begin + ROWS)
+        xs, ys = x[..., rows, :], y[..., rows, :]
+        found = arrays(propagate(params, xs, ys, loss, None if weight is None else weight[rows])[-1])
+        if n > ROWS:  # the slope of a mean over some rows is not yet that over all
+            some, all_ = (losses.count(loss, many, y.shape[-1]) for many in (xs.shape[-2], n))
+            found = [g * (some / all_) for g in found]
+        total = found if not total else [a + b for a, b in zip(total, found, strict=True)]
+    gradient = with_arrays(params, total)
+    squares = [
+        sum(np.sum(g * g, axis=(-2, -1)) for g in (layer.w, layer.b) if g is not None) for layer in gradient.layers
+    ]
+    return read_only(np.sqrt(np.stack(squares)))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import attrs
 import numpy as np
 
-from .records import Array, Layer, Params, map_arrays, read_only_view
+from .records import Array, Layer, Optimizer, Params, map_arrays, read_only_view
 
 T = TypeVar("T")
 
@@ -219,12 +219,37 @@ def features(params: Params, x: Any, name: str = "x") -> Array:
     return _columns(name, cast(name, x, params.layers[0].w), params.layers[0].w.shape[-2], "first layer takes")
 
 
-def targets(params: Params, x: Array, y: Any) -> Array:
+def targets(params: Params, x: Array, y: Any, name: str = "y") -> Array:
     """Return the targets of the samples ``x`` as an array of the network's dtype."""
-    y = _columns("y", cast("y", y, params.layers[0].w), params.layers[-1].w.shape[-1], "last layer gives")
+    y = _columns(name, cast(name, y, params.layers[0].w), params.layers[-1].w.shape[-1], "last layer gives")
     if x.shape[-2] != y.shape[-2]:
-        raise ValueError(f"x has {x.shape[-2]} samples, but y has {y.shape[-2]}")
+        raise ValueError(f"{name[:-1]}x has {x.shape[-2]} samples, but {name} has {y.shape[-2]}")
     return y
+
+
+def sample_weight(weight: Any, x: Array, like: Array) -> Array:
+    """Return the weights of the samples ``x``, (n,), finite and none negative, in the network's dtype."""
+    weight = cast("weight", weight, like)
+    if tuple(weight.shape) != (x.shape[-2],):
+        raise ValueError(f"weight must have shape ({x.shape[-2]},), one per sample, got {tuple(weight.shape)}")
+    if isinstance(weight, np.ndarray):
+        wrong = np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))
+        if len(wrong):
+            raise ValueError(
+                f"weight has {float(weight[wrong[0]])} at row {wrong[0]}; none may be negative or infinite"
+            )
+    return weight
+
+
+def positive(name: str, value: Any, *, zero: bool = False) -> float:
+    """Return ``value`` as a finite float above 0, or of at least 0."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if not (number > 0 or (zero and number == 0)) or number == float("inf"):
+        raise ValueError(f"{name} must be {'at least 0' if zero else 'positive'} and finite, got {value!r}")
+    return number
 
 
 def _columns(name: str, array: Array, count: int, place: str) -> Array:
@@ -307,3 +332,18 @@ def watched(kind: str, name: str, function: Callable[..., Any], *arrays: Array) 
         if "read-only" not in str(error):
             raise
         raise ValueError(f"{kind} {name!r} changes its argument in place; it must return a new array") from error
+
+
+def updated(rule: Optimizer, w: Array, g: Array, slots: tuple[Array, ...], t: float, lr: Any) -> Any:
+    """Call an update rule of the user's on read-only views; it must give weights and as many slots, of their shape."""
+    kept = tuple(map(read_only_view, slots))
+    result = watched(
+        "optimizer", rule.name, lambda *given: rule.update(given[0], given[1], kept, t, lr, rule.hyper), w, g
+    )
+    if not isinstance(result, tuple) or len(result) != 2 or len(result[1]) != len(slots):
+        raise ValueError(f"optimizer {rule.name!r} must give (w, slots) with {len(slots)} slots")
+    if not isinstance(w, np.ndarray):
+        return result
+    if any(np.shape(one) != w.shape for one in (result[0], *result[1])):
+        raise ValueError(f"optimizer {rule.name!r} must give weights and slots of the weights' shape {w.shape}")
+    return np.asarray(result[0], w.dtype), tuple(np.asarray(one, w.dtype) for one in result[1])

@@ -105,7 +105,7 @@ def rewritten(path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda header: {**header, "version": 2}, "version 2.*reads version 1"),
+        (lambda header: {**header, "version": 3}, "version 3.*reads versions 1 to 2"),
         (lambda header: {**header, "version": "1"}, "version"),
         (lambda header: {**header, "format": "other"}, ""),
         (lambda header: {"version": 1}, ""),

@@ -1,65 +1,210 @@
-"""The engines under `train`, and which of them runs what.
+"""The engines under `train`, which of them runs what, and how an ensemble is cut into parts for them.
 
-An engine is a function ``start(params, x, y, lr, loss, batch_size)`` that sets up a run and returns two functions:
-``advance(orders)``, which trains an epoch for each order of the samples, and ``current()``, which gives the weights.
+An engine that cannot run a plan says so; it never does something else. Nothing outside this folder knows an engine's
+name, but for texts that are shown to users.
 """
 
+import importlib
+import operator
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any
 
-from ..records import Activation, Loss, Params
+import attrs
+import numpy as np
+
+from .. import validation
+from ..activations import ACTIVATIONS, activation
+from ..losses import LOSSES
+from ..optimizers import OPTIMIZERS
+from ..records import Array, Params, Plan, State, arrays, map_arrays, read_only
 from . import plain
+from .contract import Data, Engine, Orders, Reports, Shapes, shapes_of, units, updates, weights
 
-ENGINES = ("auto", "numpy", "compiled")
+__all__ = [
+    "ENGINES",
+    "NAMES",
+    "Data",
+    "Engine",
+    "Parts",
+    "Reports",
+    "Shapes",
+    "absent",
+    "choose",
+    "cut",
+    "epochs",
+    "prepare",
+    "prepare_members",
+    "shapes_of",
+]
 
-#: Bytes that a part of an ensemble may work on: a core's second cache for NumPy, its first for the kernel.
-CACHE = {"numpy": 1 << 21, "compiled": 1 << 16}
-#: Seconds that loading the kernel takes.
-START_UP = 0.45
-#: Seconds more where it has to be compiled anew, with an activation of one's own.
-COMPILING = 4.0
-
-
-def choose_engine(params: Params, n: int, batch_size: int, epochs: int, loss: Loss) -> str:
-    """Name the engine for a run: what ``engine="auto"`` means, a rule on sizes and epochs.
-
-    "numpy" for what it does in less time than loading the kernel takes. Otherwise "compiled" where an update takes one
-    sample, where members are so small that they are trained side by side, or where an update of a member is less
-    arithmetic than a NumPy step costs in calls; else "numpy". The constants are fitted to tests/bench/grid.py.
-    """
-    first = params.layers[0].w
-    members = len(first) if first.ndim > 2 else 1
-    weights = sum(layer.w.shape[-2] * layer.w.shape[-1] for layer in params.layers)
-    units = sum(layer.w.shape[-1] for layer in params.layers)
-    own = any(isinstance(layer.act, Activation) for layer in params.layers)
-    seconds = -(-n // batch_size) * epochs * (1e-5 + members * (2e-7 + 1e-9 * batch_size * weights))
-    long = seconds >= START_UP + own * COMPILING
-    together = members >= 16 and 8 * room(params, 1) <= CACHE["compiled"]  # parts of 8 or more, trained side by side
-    little = batch_size * weights <= 7_000 and batch_size * units <= 1_200
-    pays = long and (batch_size == 1 or together or little)
-    return "compiled" if pays and not obstacle(params, loss) else "numpy"
+#: Seconds that loading the kernel takes, and compiling one anew, with functions of one's own.
+START_UP, COMPILING = 0.45, 4.0
 
 
-def engine_start(engine: str, params: Params, loss: Loss) -> Any:
-    """Return the ``start`` function of an engine, or say why it cannot run this."""
-    if engine == "numpy":
-        return plain.start
-    if reason := obstacle(params, loss):
-        raise ValueError(f"engine 'compiled' cannot run this: {reason}; engine='numpy' can")
-    from . import compiled
+def _later(name: str) -> Any:
+    """Return a function of the compiled engine that imports it when it is called."""
 
-    return compiled.start
+    def function(*given: Any) -> Any:
+        return getattr(importlib.import_module(f"{__name__}.compiled"), name)(*given)
+
+    return function
 
 
-def obstacle(params: Params, loss: Loss) -> str | None:
-    """Say why the compiled engine cannot run this, or None where it can."""
+def _obstacle_of_compiled(plan: Plan, shapes: Shapes) -> str | None:
     try:
-        from . import compiled
+        reason: str | None = _later("obstacle")(plan, shapes)
     except ImportError as error:  # not installed, or not for this version of NumPy
         return f"it needs numba: pip install 'funcnn[fast]' ({error})"
-    return compiled.obstacle(params, loss)
+    return reason
 
 
-def room(params: Params, rows: int) -> int:
+def _seconds_of_numpy(plan: Plan, shapes: Shapes, epochs: int) -> float:
+    """Return calls plus arithmetic; the constants are fitted to tests/bench/grid.py."""
+    members = shapes.members or 1
+    call, number = 1e-5, 1e-9 * plan.batch_size * weights(shapes)
+    return updates(plan, shapes) * epochs * (call + members * (2e-7 + number))
+
+
+def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
+    """Return start-up plus arithmetic on numbers, in one thread; the constants are fitted to tests/bench/grid.py."""
+    members, one_row = shapes.members or 1, 2.5e-9 * weights(shapes) + 7e-9 * units(shapes)
+    side_by_side = members >= 8 and 8 * room(plan, shapes, 1) <= COMPILED.cache
+    # Numbers in a row are cheap; and BLAS, the other way, is slow on one sample of a wide layer.
+    share = 0.2 if side_by_side else 0.4 if plan.batch_size == 1 else 0.7
+    return START_UP + COMPILING * _has_own(plan, shapes) + shapes.samples * epochs * members * share * one_row
+
+
+def _has_own(plan: Plan, shapes: Shapes) -> bool:
+    """Tell whether a run has functions that are in no table."""
+    tables: list[tuple[Any, Any]] = [(activation(act), ACTIVATIONS) for act in shapes.acts]
+    tables += [(plan.loss, LOSSES), (plan.optimizer, OPTIMIZERS)]
+    return any(table.get(one.name) is not one for one, table in tables)
+
+
+NUMPY = Engine("numpy", lambda plan, shapes: None, _seconds_of_numpy, 1 << 21, False, plain.prepare, plain.epochs)
+COMPILED = Engine(
+    "compiled", _obstacle_of_compiled, _seconds_of_compiled, 1 << 16, True, _later("prepare"), _later("epochs")
+)
+#: The engines by name.
+ENGINES = MappingProxyType({engine.name: engine for engine in (NUMPY, COMPILED)})
+#: What ``engine=`` takes.
+NAMES = ("auto", *ENGINES)
+
+
+def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
+    """Return the engine called so; for "auto" the quickest of those that can run this, by their own account.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the engine cannot run this.
+    """
+    validation.known("engine", name, dict.fromkeys(NAMES))
+    if name == "auto":
+        # The slower one is not asked what stands in its way: that may take a while.
+        quickest = sorted(ENGINES.values(), key=lambda engine: engine.seconds(plan, shapes, epochs))
+        return next(engine for engine in quickest if engine is NUMPY or not engine.obstacle(plan, shapes))
+    if reason := ENGINES[name].obstacle(plan, shapes):
+        raise ValueError(f"engine {name!r} cannot run this: {reason}; engine={NUMPY.name!r} can")
+    return ENGINES[name]
+
+
+def absent() -> dict[str, str]:
+    """Return the engines that cannot even run the plainest network here, by name, with what stands in their way."""
+    plan, shapes = Plan(LOSSES["half_sse"], OPTIMIZERS["sgd"]), Shapes((2, 1), (False,), ("sigmoid",), None, 1)
+    reasons = {name: engine.obstacle(plan, shapes) for name, engine in ENGINES.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def room(plan: Plan, shapes: Shapes, rows: int) -> int:
     """Return about how many bytes a member works on with batches of so many rows."""
-    numbers = sum(3 * layer.w.shape[-2] * layer.w.shape[-1] + 5 * rows * layer.w.shape[-1] for layer in params.layers)
-    return int(numbers * params.layers[0].w.itemsize)
+    numbers = (3 + plan.optimizer.slots) * weights(shapes) + 5 * rows * units(shapes)
+    return numbers * np.dtype(shapes.dtype).itemsize
+
+
+@attrs.frozen(eq=False)
+class Parts:
+    """A run that is prepared: one part, or an ensemble's, each with the members that it has."""
+
+    engine: Engine
+    parts: tuple[tuple[slice, Any], ...]
+    threads: int
+
+
+def prepare(engine: Engine, plan: Plan, shapes: Shapes, data: Data, held: Data | None, threads: int | None) -> Parts:
+    """Cut an ensemble into parts that keep all threads busy and fit the cache, and prepare each."""
+    if shapes.members is None:
+        return Parts(engine, ((slice(None), engine.prepare(plan, shapes, data, held)),), 1)
+    threads = (threads or _cores()) if engine.parallel else 1
+    rows = 1 if engine.parallel else plan.batch_size
+    size = max(1, min(-(-shapes.members // threads), engine.cache // room(plan, shapes, rows)))
+    parts = []
+    for begin in range(0, shapes.members, size):
+        some = slice(begin, min(begin + size, shapes.members))
+        own = attrs.evolve(shapes, members=some.stop - begin)
+        held_part = None if held is None else _members(held, some)
+        parts.append((some, engine.prepare(plan, own, _members(data, some), held_part)))
+    return Parts(engine, tuple(parts), threads)
+
+
+def prepare_members(engine: Engine, plan: Plan, shapes: Shapes, data: Data, held: Data | None, members: Array) -> Parts:
+    """Prepare a run of some members of an ensemble."""
+    own = attrs.evolve(shapes, members=len(members))
+    return prepare(engine, plan, own, _members(data, members), None if held is None else _members(held, members), None)
+
+
+def epochs(run: Parts, state: State, orders: Orders, rates: Array) -> tuple[State, Reports]:
+    """Train all parts; ``rates`` (updates,) or (updates, K)."""
+    if len(run.parts) == 1:
+        return run.engine.epochs(run.parts[0][1], state, orders, rates)
+
+    def train(part: tuple[slice, Any]) -> tuple[State, Reports]:
+        some, prepared = part
+        return run.engine.epochs(prepared, cut(state, some), orders, rates[:, some] if rates.ndim > 1 else rates)
+
+    if run.threads == 1:
+        done = list(map(train, run.parts))
+    else:
+        with ThreadPoolExecutor(run.threads) as pool:
+            done = list(pool.map(train, run.parts))
+    return joined([after for after, _ in done]), _put_together([reports for _, reports in done])
+
+
+def cut(state: State, some: Any) -> State:
+    """Return the state of some members: a slice, their numbers, or one number for that member alone."""
+    pick = operator.itemgetter(some)
+    params, *slots = (map_arrays(lambda a: read_only(pick(a)), one) for one in (state.params, *state.slots))
+    return attrs.evolve(state, params=params, slots=tuple(slots), running=state.running[some])
+
+
+def joined(parts: Sequence[State]) -> State:
+    """Put the states of an ensemble's parts together."""
+    params, *slots = (
+        _concatenated([one[index] for one in ((part.params, *part.slots) for part in parts)])
+        for index in range(1 + len(parts[0].slots))
+    )
+    furthest = max(parts, key=operator.attrgetter("epoch"))
+    running = read_only(np.concatenate([part.running for part in parts]))
+    return attrs.evolve(furthest, params=params, slots=tuple(slots), running=running)
+
+
+def _concatenated(parts: Sequence[Params]) -> Params:
+    pieces = zip(*map(arrays, parts), strict=True)
+    return map_arrays(lambda _: read_only(np.concatenate(next(pieces))), parts[0])
+
+
+def _put_together(parts: Sequence[Reports]) -> Reports:
+    columns = zip(*(attrs.astuple(part, recurse=False) for part in parts), strict=True)
+    return Reports(*(None if some[0] is None else read_only(np.concatenate(some, axis=-1)) for some in columns))
+
+
+def _members(data: Data, some: Any) -> Data:
+    x, y = (array[some] if array.ndim == 3 and len(array) > 1 else array for array in (data.x, data.y))
+    return Data(x, y, data.weight)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,432 +1,795 @@
 """The `compiled` engine: the textbook's algorithm as plain loops over numbers, compiled by numba.
 
-`train_network` is the kernel, for any sizes. Its arrays are indexed as the textbook writes them: ``w[l, i, j]`` leads
-from unit i of layer l to unit j of layer l + 1, ``z[l, j]`` is what comes into a unit, ``a[l, j]`` what goes out of it,
-and ``delta[l, j]`` its error signal; layer 0 is the input. A bias is the weight of one more unit below, which always
-gives 1. Narrower layers leave the rest of the arrays unused.
+There are two skeletons of the same algorithm, and no formula in either: what happens to a number, the functions of the
+tables say, which numba compiles into the loops. `solo` makes the loop of one network. Its arrays are indexed as the
+textbook writes them: ``w[l, i, j]`` leads from unit i of layer l to unit j of layer l + 1, ``z[l, j]`` is what comes
+into a unit, ``a[l, j]`` what goes out of it, and ``delta[l, j]`` its error signal; layer 0 is the input. A bias is the
+weight of one more unit below, which always gives 1. Narrower layers leave the rest of the arrays unused.
 
-`train_together` is the same for many small networks in step: each number becomes a row of numbers, one per member m,
+`together` makes the same loop for many small networks in step: each number becomes a row of numbers, one per member m,
 which the processor works on several at a time. The arithmetic of both is IEEE's, in the order written and without
 fast-math, so that a member of an ensemble has the bits of its solo run.
 """
 
 import functools
+import hashlib
 import math
-import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable
+from pathlib import Path
 from typing import Any
 
 import attrs
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
 
-from ..activations import LEAK
-from ..losses import LOSSES
-from ..records import Activation, Array, Layer, Loss, Params, read_only
-from ..validation import elementwise
+from .. import losses
+from ..activations import ACTIVATIONS, activation
+from ..losses import LOSSES, ROWS
+from ..optimizers import OPTIMIZERS, penalised, shrunk
+from ..records import Activation, Array, Layer, Loss, Optimizer, Params, Plan, State, read_only
+from ..validation import elementwise, watched
+from . import scalars
+from .contract import Data, Orders, Reports, Shapes, reads_only_weights_and_data, updates
 from .definitions import UnsteadyError, definition
+from .scalars import chosen, inline, inlined
 
-SIGMOID, RELU, TANH, LEAKY_RELU, NONE = range(5)
-CODES = {"sigmoid": SIGMOID, "relu": RELU, "tanh": TANH, "leaky_relu": LEAKY_RELU, "none": NONE}
-KNOWN_LOSSES = LOSSES["half_sse"], LOSSES["mse"]
-RUNNING, DIVERGED, FIXED = range(3)
 #: From so many small networks on it pays to train them side by side.
 TOGETHER = 8
-
-
-def _compiled(function: Callable[..., Any], *, cache: bool = True) -> Any:
-    options: Any = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=cache, **options)(function)
-    except RuntimeError:  # no folder to cache in can be written: compile for this process alone
-        return numba.njit(**options)(function)
-
-
-#: 2^(i/64), and log 2 / 64 in two pieces of which the first has so few bits that k times it is exact.
-POWERS = np.exp2(np.arange(64) / 64)
-LOG2_HIGH, LOG2_LOW = float.fromhex("0x1.62e42fef80000p-7"), float.fromhex("0x1.1cf79abc9e3b4p-42")
-#: Adding and subtracting 1.5 · 2^52 rounds to a whole number, which then stands in the lowest bits.
-ROUND = 1.5 * 2.0**52
-
-
-def _exp(x: Any) -> Any:
-    """Return e^x to within an ulp: x = (k + r) log 2 / 64, so e^x = 2^(k // 64) · 2^(k % 64 / 64) · (1 + r + r²/2 + …).
-
-    Tang, "Table-Driven Implementation of the Exponential Function in IEEE Floating-Point Arithmetic", TOMS 15 (1989).
-    The C library's is as good, but a call to it cannot be made for several members at once.
-    """
-    x = -708.0 if x < -708.0 else x
-    x = 709.0 if x > 709.0 else x
-    shifted = x * (64 / math.log(2)) + ROUND
-    k = shifted - ROUND
-    r = (x - k * LOG2_HIGH) - k * LOG2_LOW
-    bits = np.float64(shifted).view(np.int64)
-    scale = np.int64(np.float64(POWERS[bits & 63]).view(np.int64) + ((bits >> 6) << 52)).view(np.float64)
-    return scale + scale * (r + r * r * (1 / 2 + r * (1 / 6)) + (r * r) * (r * r) * (1 / 24 + r * (1 / 120)))
-
-
-exp = _compiled(_exp)
-
-
-def _apply(code: int, z: Any) -> Any:
-    if code == SIGMOID:
-        return 1.0 / (1.0 + exp(-z))
-    if code == RELU:
-        return 0.0 if z <= 0.0 else z
-    if code == TANH:
-        return math.tanh(z)
-    if code == LEAKY_RELU:
-        return z if z > 0.0 else LEAK * z
-    return z
-
-
-def _derivative(code: int, z: Any, a: Any) -> Any:
-    if code == SIGMOID:
-        return a * (1.0 - a)
-    if code == RELU:
-        return 1.0 if z > 0.0 else 0.0
-    if code == TANH:
-        return 1.0 - a * a
-    if code == LEAKY_RELU:
-        return 1.0 if z > 0.0 else LEAK
-    return 1.0
-
-
-apply = _compiled(_apply)
-derivative = _compiled(_derivative)
-
-
-def _train_network(
-    w: Array, net: Any, task: Any, lr: float, x: Array, y: Array, losses: Array, accuracies: Array, room: Any
-) -> int:
-    """Train one network in place, an epoch for each place in ``losses``; return how it stands."""
-    sizes, biased, acts = net
-    orders, shuffled, batch_size, mean = task
-    z, a, delta, dw, before = room
-    depth, n, outputs = sizes.size - 1, y.shape[0], y.shape[1]
-    before[:], zero = w, w.dtype.type(0)
-    for epoch in range(losses.size):
-        squares, right, row = 0.0, 0, epoch % orders.shape[0]
-        for begin in range(0, n, batch_size):
-            end = min(begin + batch_size, n)
-            for sample in range(begin, end):
-                s = orders[row, sample]
-                # Forward: what comes into each unit, and what goes out of it.
-                for i in range(sizes[0]):
-                    a[0, i] = x[s, i]
-                for l in range(depth):
-                    fan_in, act = sizes[l] + biased[l], acts[l]
-                    a[l, sizes[l]] = 1.0
-                    for j in range(sizes[l + 1]):
-                        total = zero
-                        for i in range(fan_in):
-                            total += a[l, i] * w[l, i, j]
-                        z[l + 1, j] = total
-                        a[l + 1, j] = apply(act, total)
-                # The error, and with it the error signal of the output.
-                wrong = 0
-                for j in range(outputs):
-                    y_hat = a[depth, j]
-                    error = y_hat - y[s, j]
-                    squares += error * error
-                    if not math.isfinite(y_hat) or (1.0 if y_hat > 0.5 else 0.0) != y[s, j]:
-                        wrong += 1
-                    if mean:
-                        error *= 2.0 / ((end - begin) * outputs)
-                    delta[depth, j] = error * derivative(acts[depth - 1], z[depth, j], y_hat)
-                right += wrong == 0
-                # Backward: each unit's error signal, from the signals above it. Each weight is read before it moves.
-                for l in range(depth - 1, -1, -1):
-                    fan_out = sizes[l + 1]
-                    for i in range(sizes[l] + biased[l]):
-                        total = zero
-                        if batch_size == 1:
-                            for j in range(fan_out):
-                                total += delta[l + 1, j] * w[l, i, j]
-                                w[l, i, j] -= lr * (a[l, i] * delta[l + 1, j])
-                        else:
-                            for j in range(fan_out):
-                                total += delta[l + 1, j] * w[l, i, j]
-                                dw[l, i, j] += a[l, i] * delta[l + 1, j]
-                        if l > 0:
-                            delta[l, i] = total * derivative(acts[l - 1], z[l, i], a[l, i])
-            if batch_size > 1:
-                for l in range(depth):
-                    for i in range(sizes[l] + biased[l]):
-                        for j in range(sizes[l + 1]):
-                            w[l, i, j] -= lr * dw[l, i, j]
-                            dw[l, i, j] = 0.0
-        losses[epoch], accuracies[epoch] = squares / (n * outputs), right / n
-        moved, finite = False, True
-        for l in range(depth):
-            for i in range(sizes[l] + biased[l]):
-                for j in range(sizes[l + 1]):
-                    moved |= w[l, i, j] != before[l, i, j]
-                    finite &= math.isfinite(w[l, i, j])
-                    before[l, i, j] = w[l, i, j]
-        if not finite:
-            return DIVERGED
-        if not moved and not shuffled:  # as when every ReLU is dead: all later epochs are the same
-            return FIXED
-    return RUNNING
-
-
-train_network = _compiled(_train_network)
-
-
-def _train_members(
-    w: Array,
-    net: Any,
-    task: Any,
-    lr: Array,
-    x: Array,
-    y: Array,
-    losses: Array,
-    accuracies: Array,
-    state: Array,
-    room: Any,
-) -> None:
-    """Train the members that are still running, one after another."""
-    for k in range(w.shape[0]):
-        if state[k] == RUNNING:
-            xk, yk = x[k % x.shape[0]], y[k % y.shape[0]]
-            state[k] = train_network(w[k], net, task, lr[k], xk, yk, losses[k], accuracies[k], room)
-
-
-def _train_together(
-    w: Array,
-    net: Any,
-    task: Any,
-    lr: Array,
-    x: Array,
-    y: Array,
-    losses: Array,
-    accuracies: Array,
-    state: Array,
-    room: Any,
-) -> None:
-    """Train members side by side, in place: `train_network` with members along the last axis."""
-    sizes, biased, acts = net
-    orders, shuffled, batch_size, mean = task
-    z, a, delta, dw, before = room
-    depth, n, outputs, members = sizes.size - 1, y.shape[1], y.shape[2], w.shape[3]
-    own_x, own_y = x.shape[0] > 1, y.shape[0] > 1
-    squares, right, wrong = np.zeros((3, members))
-    target = np.zeros(members, w.dtype)
-    moved, finite = np.zeros((2, members), np.bool_)
-    before[:] = w
-    for epoch in range(losses.shape[1]):
-        row = epoch % orders.shape[0]
-        squares[:], right[:], moved[:], finite[:] = 0.0, 0.0, False, True
-        for begin in range(0, n, batch_size):
-            end = min(begin + batch_size, n)
-            for sample in range(begin, end):
-                s = orders[row, sample]
-                for i in range(sizes[0]):
-                    for m in range(members):
-                        a[0, i, m] = x[m if own_x else 0, s, i]
-                for l in range(depth):
-                    fan_in, act = sizes[l] + biased[l], acts[l]
-                    a[l, sizes[l]] = 1.0
-                    for j in range(sizes[l + 1]):
-                        z[l + 1, j] = 0.0
-                        for i in range(fan_in):
-                            for m in range(members):
-                                z[l + 1, j, m] += a[l, i, m] * w[l, i, j, m]
-                        if act == SIGMOID:  # the branch stands outside the loop for the sake of the exponentials
-                            for m in range(members):
-                                a[l + 1, j, m] = apply(SIGMOID, z[l + 1, j, m])
-                        else:
-                            for m in range(members):
-                                a[l + 1, j, m] = apply(act, z[l + 1, j, m])
-                wrong[:] = 0.0
-                for j in range(outputs):
-                    for m in range(members):
-                        target[m] = y[m if own_y else 0, s, j]
-                    for m in range(members):
-                        y_hat = a[depth, j, m]
-                        error = y_hat - target[m]
-                        squares[m] += error * error
-                        if not math.isfinite(y_hat) or (1.0 if y_hat > 0.5 else 0.0) != target[m]:
-                            wrong[m] = 1.0
-                        if mean:
-                            error *= 2.0 / ((end - begin) * outputs)
-                        delta[depth, j, m] = error * derivative(acts[depth - 1], z[depth, j, m], y_hat)
-                for m in range(members):
-                    right[m] += 1.0 - wrong[m]
-                for l in range(depth - 1, -1, -1):
-                    act = acts[l - 1]
-                    for i in range(sizes[l] + biased[l]):
-                        delta[l, i] = 0.0
-                        for j in range(sizes[l + 1]):
-                            if batch_size == 1:
-                                for m in range(members):
-                                    delta[l, i, m] += delta[l + 1, j, m] * w[l, i, j, m]
-                                    w[l, i, j, m] -= lr[m] * (a[l, i, m] * delta[l + 1, j, m])
-                            else:
-                                for m in range(members):
-                                    delta[l, i, m] += delta[l + 1, j, m] * w[l, i, j, m]
-                                    dw[l, i, j, m] += a[l, i, m] * delta[l + 1, j, m]
-                        if l > 0:
-                            for m in range(members):
-                                delta[l, i, m] *= derivative(act, z[l, i, m], a[l, i, m])
-            if batch_size > 1:
-                for l in range(depth):
-                    for i in range(sizes[l] + biased[l]):
-                        for j in range(sizes[l + 1]):
-                            for m in range(members):
-                                w[l, i, j, m] -= lr[m] * dw[l, i, j, m]
-                                dw[l, i, j, m] = 0.0
-        for l in range(depth):
-            for i in range(sizes[l] + biased[l]):
-                for j in range(sizes[l + 1]):
-                    for m in range(members):
-                        moved[m] |= w[l, i, j, m] != before[l, i, j, m]
-                        finite[m] &= math.isfinite(w[l, i, j, m])
-                        if state[m] == RUNNING:  # of a member that has stopped, `before` keeps the last weights
-                            before[l, i, j, m] = w[l, i, j, m]
-        running = 0
-        for m in range(members):
-            if state[m] == RUNNING:
-                losses[m, epoch], accuracies[m, epoch] = squares[m] / (n * outputs), right[m] / n
-                state[m] = DIVERGED if not finite[m] else FIXED if not moved[m] and not shuffled else RUNNING
-                running += state[m] == RUNNING
-        if running == 0:
-            break
-    w[:] = before
-
-
-train_members, train_together = _compiled(_train_members), _compiled(_train_together)
-
-
-def start(
-    params: Params, x: Array, y: Array, *, lr: Any, loss: Loss, batch_size: int
-) -> tuple[Callable[[Sequence[Array | None]], tuple[Array, Array]], Callable[[], Params]]:
-    """Set up a run; return ``advance(orders)`` and ``current()``, as `plain.start` does."""
-    layers = params.layers
-    lead, dtype = layers[0].w.shape[:-2], layers[0].w.dtype
-    members = lead[0] if lead else 1
-    together = members >= TOGETHER
-    owns = tuple(own(act) for act in dict.fromkeys(layer.act for layer in layers) if isinstance(act, Activation))
-    codes = CODES | {one.act: len(CODES) + index for index, one in enumerate(owns)}
-    one_by_one, in_step = _with_activations(owns) if owns else (train_members, train_together)
-    kernel = in_step if together else one_by_one
-
-    def room(*shape: int) -> Array:
-        return np.zeros((*shape, members) if together else shape, dtype)
-
-    sizes = np.array([*(layer.w.shape[-2] for layer in layers), layers[-1].w.shape[-1]])
-    net = sizes, np.array([int(layer.b is not None) for layer in layers]), np.array([codes[la.act] for la in layers])
-    shape = len(layers), sizes[:-1].max() + 1, sizes[1:].max()
-    w = room(*shape) if together else room(members, *shape)
-    of_member = np.moveaxis(w, -1, 0) if together else w
-    for index, layer in enumerate(layers):
-        fan_in, fan_out = layer.w.shape[-2:]
-        of_member[:, index, :fan_in, :fan_out] = layer.w
-        if layer.b is not None:
-            of_member[:, index, fan_in, :fan_out] = layer.b[..., 0, :]
-    # Room for z, a and delta, for the gradient, and for the weights before an epoch.
-    rooms = (*room(3, len(sizes), sizes.max() + 1), *room(2, *shape))
-    rates = np.broadcast_to(np.asarray(lr, dtype), members).copy()
-    # Views, and read-only whatever x and y are: numba compiles anew for arrays that differ in that.
-    xs, ys = (read_only(array.reshape(-1, *array.shape[-2:]).view()) for array in (x, y))
-    in_order, state, last = np.arange(x.shape[-2])[None], np.full(members, RUNNING), np.empty((2, members))
-
-    def advance(orders: Sequence[Array | None]) -> tuple[Array, Array]:
-        shuffled = orders[0] is not None
-        task = np.stack(orders) if shuffled else in_order, shuffled, batch_size, loss == LOSSES["mse"]  # type: ignore
-        reports = np.full((2, members, len(orders)), np.nan)
-        kernel(w, net, task, rates, xs, ys, *reports, state, rooms)
-        for k in np.flatnonzero(state == FIXED):  # all its later epochs are the same
-            ran = len(orders) - np.count_nonzero(np.isnan(reports[1, k]))
-            reports[:, k, ran:] = (reports[:, k, ran - 1] if ran else last[:, k])[:, None]
-        last[...] = reports[:, :, -1]
-        losses, accuracies = reports.transpose(0, 2, 1).reshape(2, len(orders), *lead).astype(dtype)
-        return losses, accuracies
-
-    def current() -> Params:
-        def layer(index: int, like: Layer) -> Layer:
-            fan_in, fan_out = like.w.shape[-2:]
-            weights = of_member[:, index, :fan_in, :fan_out].reshape(like.w.shape).copy()
-            biases = None if like.b is None else of_member[:, index, fan_in, :fan_out].reshape(like.b.shape).copy()
-            return Layer(read_only(weights), read_only(biases), like.act)
-
-        return Params(layer(index, like) for index, like in enumerate(layers))
-
-    return advance, current
+#: What a member's epochs ended with.
+RUNNING, DIVERGED, FIXED = range(3)
 
 
 @attrs.frozen
-class Own:
-    """An activation of one's own, known by what it computes rather than by its name."""
+class Formulas:
+    """The functions that a kernel is made of, known by what they compute.
 
-    definition: Any
-    act: Activation = attrs.field(eq=False)
+    ``acts`` are pairs (apply, derivative), ``losses`` pairs (value, slope) of functions of (y_hat, y, row), ``rows``
+    pairs (term, finish). ``largest`` tells which of the two decisions is compiled.
+    """
 
-
-def own(act: Activation) -> Own:
-    """Return an activation with its definition; `UnsteadyError` where it has none."""
-    return Own((definition(act.apply), definition(act.derivative)), act)
-
-
-def obstacle(params: Params, loss: Loss) -> str | None:
-    """Say why the kernel cannot run this, or None where it can."""
-    if loss not in KNOWN_LOSSES:
-        return f"it knows the losses {', '.join(one.name for one in KNOWN_LOSSES)}, not {loss.name!r}"
-    for act in dict.fromkeys(layer.act for layer in params.layers):
-        if isinstance(act, str) and act not in CODES:
-            return f"it knows the activations {', '.join(CODES)}, not {act!r}"
-        try:
-            reason = _obstacle_of(own(act)) if isinstance(act, Activation) else None
-        except UnsteadyError as error:
-            reason = f"hangs on what can change: {error}"
-        if reason:
-            return f"the activation {act.name!r} {reason}"  # type: ignore[union-attr]
-    return None
+    key: Hashable
+    acts: tuple[tuple[Any, Any], ...] = attrs.field(eq=False)
+    losses: tuple[tuple[Any, Any], ...] = attrs.field(eq=False)
+    rows: tuple[tuple[Any, Any], ...] = attrs.field(eq=False)
+    update: Any = attrs.field(eq=False)
+    slots: int = attrs.field(eq=False)
+    largest: bool = attrs.field(eq=False)
 
 
-#: Where an activation of one's own is tried: compiled, on numbers, it must give what it gives on this array.
+# --- pieces of both skeletons ----------------------------------------------------------------------------------------
+
+
+def first(functions: tuple[tuple[Any, Any], ...]) -> Any:
+    """Return one function that chooses among the first of each pair."""
+    return chosen([inlined(function) for function, _ in functions])
+
+
+def second(functions: tuple[tuple[Any, Any], ...]) -> Any:
+    """Return one function that chooses among the second of each pair."""
+    return chosen([inlined(function) for _, function in functions])
+
+
+def taking(count: int) -> Any:
+    """Return a function that takes the slots of a weight, as a tuple of so many numbers, out of an array of them."""
+    if count == 0:
+        return inline(lambda slots, at: ())
+    rest, last = taking(count - 1), count - 1
+    return inline(lambda slots, at: rest(slots, at) + (slots[(last,) + at],))  # noqa: RUF005, which numba cannot
+
+
+def keeping(count: int) -> Any:
+    """Return a function that puts them back."""
+    if count == 0:
+        return inline(lambda slots, at, values: None)
+    rest, last = keeping(count - 1), count - 1
+
+    @inline
+    def keep(slots: Any, at: Any, values: Any) -> None:
+        rest(slots, at, values)
+        slots[(last,) + at] = values[last]  # noqa: RUF005
+
+    return keep
+
+
+penalise, shrink = inlined(penalised), inlined(shrunk)
+
+
+# --- the two skeletons -----------------------------------------------------------------------------------------------
+
+
+def solo(formulas: Formulas) -> Any:
+    """Make the loop that trains one network in place, an epoch for each place in the reports."""
+    apply, derivative = first(formulas.acts), second(formulas.acts)
+    value, slope = first(formulas.losses), second(formulas.losses)
+    term, finish = first(formulas.rows), second(formulas.rows)
+    update, take, keep = inlined(formulas.update), taking(formulas.slots), keeping(formulas.slots)
+    largest = formulas.largest
+
+    @inline
+    def forward(w: Array, net: Any, x: Array, s: int, z: Array, a: Array) -> None:
+        """Write down what comes into each unit for sample s, and what goes out of it."""
+        sizes, biased, acts = net
+        zero = w.dtype.type(0)
+        for i in range(sizes[0]):
+            a[0, i] = x[s, i]
+        for l in range(sizes.size - 1):
+            fan_in, act = sizes[l] + biased[l], acts[l]
+            a[l, sizes[l]] = 1.0
+            for j in range(sizes[l + 1]):
+                total = zero
+                for i in range(fan_in):
+                    total += a[l, i] * w[l, i, j]
+                z[l + 1, j] = total
+                a[l + 1, j] = apply(act, total)
+
+    @inline
+    def reduced(row: int, y_hat: Array, outputs: int) -> float:
+        """Reduce the outputs of a sample to what its loss takes as `row`."""
+        if row < 0:
+            return 0.0
+        top, total = y_hat[0], 0.0
+        for j in range(1, outputs):
+            top = max(top, y_hat[j])
+        for j in range(outputs):
+            total += term(row, y_hat[j], top)
+        reduction: float = finish(row, top, total)
+        return reduction
+
+    @inline
+    def judged(y_hat: Array, y: Array, s: int, row: float, report: int, decision: Any) -> Any:
+        """Return what sample s adds to the reported loss, and whether it is right."""
+        threshold, low, high = decision
+        total, wrong, best = 0.0, 0, 0
+        for j in range(y.shape[1]):
+            total += value(report, y_hat[j], y[s, j], row)
+            wrong += not math.isfinite(y_hat[j])
+            if largest:
+                best = j if y_hat[j] > y_hat[best] else best
+            else:
+                wrong += (high if y_hat[j] > threshold else low) != y[s, j]
+        if largest:
+            wrong += y[s, best] != high
+        return total, wrong == 0
+
+    def train(
+        w: Array,
+        slots: Array,
+        t: float,
+        net: Any,
+        task: Any,
+        rates: Array,
+        data: Any,
+        held: Any,
+        reports: Any,
+        room: Any,
+    ) -> Any:
+        sizes, biased, acts = net
+        codes, decision, hyper, (l2, clip, fused, steady), (batch_size, scale_of_all, scale_of_last) = task
+        loss, report, row = codes
+        x, y, weight, orders = data
+        z, a, delta, dw, before = room
+        depth, n, outputs, zero = sizes.size - 1, y.shape[0], y.shape[1], w.dtype.type(0)
+        if steady:
+            before[:] = w
+        u = 0
+        for epoch in range(reports.shape[1]):
+            reported, right, order = 0.0, 0, epoch % orders.shape[0]
+            for begin in range(0, n, batch_size):
+                end, lr = min(begin + batch_size, n), rates[u]
+                scale = scale_of_all if end - begin == batch_size else scale_of_last
+                u += 1
+                t += 1.0
+                for sample in range(begin, end):
+                    s = orders[order, sample]
+                    forward(w, net, x, s, z, a)
+                    reduction = reduced(row, a[depth], outputs)
+                    contribution, good = judged(a[depth], y, s, reduction, report, decision)
+                    reported += contribution
+                    right += good
+                    # The error, and with it the error signal of the output.
+                    for j in range(outputs):
+                        error = slope(loss, a[depth, j], y[s, j], reduction) * scale * weight[s]
+                        delta[depth, j] = error * derivative(acts[depth - 1], z[depth, j], a[depth, j])
+                    # Backward: each unit's error signal, from those above it. Each weight is read before it moves.
+                    for l in range(depth - 1, -1, -1):
+                        fan_out = sizes[l + 1]
+                        for i in range(sizes[l] + biased[l]):
+                            total = zero
+                            if fused:
+                                for j in range(fan_out):
+                                    total += delta[l + 1, j] * w[l, i, j]
+                                    g = a[l, i] * delta[l + 1, j]
+                                    w[l, i, j], new = update(w[l, i, j], g, take(slots, (l, i, j)), t, lr, hyper)
+                                    keep(slots, (l, i, j), new)
+                            else:
+                                for j in range(fan_out):
+                                    total += delta[l + 1, j] * w[l, i, j]
+                                    dw[l, i, j] += a[l, i] * delta[l + 1, j]
+                            if l > 0:
+                                delta[l, i] = total * derivative(acts[l - 1], z[l, i], a[l, i])
+                if not fused:
+                    squares, scaled = 0.0, 1.0
+                    for l in range(depth):
+                        for i in range(sizes[l] + biased[l]):
+                            for j in range(sizes[l + 1]):
+                                if l2 > 0.0 and i < sizes[l]:
+                                    dw[l, i, j] = penalise(dw[l, i, j], w[l, i, j], l2)
+                                squares += dw[l, i, j] * dw[l, i, j]
+                    if clip > 0.0:
+                        scaled = shrink(squares, clip)
+                    for l in range(depth):
+                        for i in range(sizes[l] + biased[l]):
+                            for j in range(sizes[l + 1]):
+                                g = dw[l, i, j] * scaled
+                                w[l, i, j], new = update(w[l, i, j], g, take(slots, (l, i, j)), t, lr, hyper)
+                                keep(slots, (l, i, j), new)
+                                dw[l, i, j] = 0.0
+            reports[0, epoch], reports[1, epoch] = reported, right
+            if reports.shape[0] > 2:
+                held_x, held_y = held
+                reported, right = 0.0, 0
+                for s in range(held_y.shape[0]):
+                    forward(w, net, held_x, s, z, a)
+                    reduction = reduced(row, a[depth], outputs)
+                    contribution, good = judged(a[depth], held_y, s, reduction, report, decision)
+                    reported += contribution
+                    right += good
+                reports[2, epoch], reports[3, epoch] = reported, right
+            moved, finite = not steady, True
+            for l in range(depth):
+                for i in range(sizes[l] + biased[l]):
+                    for j in range(sizes[l + 1]):
+                        finite &= math.isfinite(w[l, i, j])
+                        if steady:
+                            moved |= w[l, i, j] != before[l, i, j]
+                            before[l, i, j] = w[l, i, j]
+            if not finite:
+                return DIVERGED, epoch + 1
+            if not moved:  # as when every ReLU is dead: all later epochs are the same
+                return FIXED, epoch + 1
+        return RUNNING, reports.shape[1]
+
+    return train
+
+
+def along(function: Any) -> Any:
+    """Return a function that writes ``function`` of two rows of members into a third."""
+
+    @inline
+    def row(left: Array, right: Array, reduction: Array, out: Array) -> None:
+        for m in range(out.size):
+            out[m] = function(left[m], right[m], reduction[m])
+
+    return row
+
+
+def adding(function: Any) -> Any:
+    """Return a function that adds ``function`` of two rows of members to a third."""
+
+    @inline
+    def row(left: Array, right: Array, reduction: Array, out: Array) -> None:
+        for m in range(out.size):
+            out[m] += function(left[m], right[m], reduction[m])
+
+    return row
+
+
+def applying(function: Any) -> Any:
+    """Return a function that writes ``function`` of a row of members into another."""
+
+    @inline
+    def row(z: Array, out: Array) -> None:
+        for m in range(out.size):
+            out[m] = function(z[m])
+
+    return row
+
+
+def multiplying(function: Any) -> Any:
+    """Return a function that multiplies a row of members by ``function`` of two others."""
+
+    @inline
+    def row(z: Array, a: Array, out: Array) -> None:
+        for m in range(out.size):
+            out[m] *= function(z[m], a[m])
+
+    return row
+
+
+def together(formulas: Formulas) -> Any:
+    """Make the loop that trains members side by side, in place: that of `solo` with members along the last axis."""
+    # The choice of a formula stands outside the loops over members, so that these are done several at a time.
+    apply = chosen([applying(inlined(function)) for function, _ in formulas.acts])
+    derive = chosen([multiplying(inlined(function)) for _, function in formulas.acts])
+    report_to = chosen([adding(inlined(function)) for function, _ in formulas.losses])
+    slope = chosen([along(inlined(function)) for _, function in formulas.losses])
+    term, finish = first(formulas.rows), second(formulas.rows)
+    update, take, keep = inlined(formulas.update), taking(formulas.slots), keeping(formulas.slots)
+    largest = formulas.largest
+
+    @inline
+    def forward(w: Array, net: Any, x: Array, s: int, z: Array, a: Array) -> None:
+        sizes, biased, acts = net
+        members, own = w.shape[3], x.shape[0] > 1
+        for i in range(sizes[0]):
+            for m in range(members):
+                a[0, i, m] = x[m if own else 0, s, i]
+        for l in range(sizes.size - 1):
+            a[l, sizes[l]] = 1.0
+            for j in range(sizes[l + 1]):
+                z[l + 1, j] = 0.0
+                for i in range(sizes[l] + biased[l]):
+                    for m in range(members):
+                        z[l + 1, j, m] += a[l, i, m] * w[l, i, j, m]
+                apply(acts[l], z[l + 1, j], a[l + 1, j])
+
+    @inline
+    def reduced(row: int, y_hat: Array, outputs: int, out: Array) -> None:
+        for m in range(out.size if row >= 0 else 0):
+            top, total = y_hat[0, m], 0.0
+            for j in range(1, outputs):
+                top = max(top, y_hat[j, m])
+            for j in range(outputs):
+                total += term(row, y_hat[j, m], top)
+            out[m] = finish(row, top, total)
+
+    @inline
+    def judge(y_hat: Array, y: Array, s: int, reduction: Array, report: int, decision: Any, rows: Any) -> None:
+        """Add what sample s contributes to each member's reported loss, and whether it is right."""
+        reported, right, target, wrong, best = rows
+        threshold, low, high = decision
+        members, own = target.size, y.shape[0] > 1
+        wrong[:] = 0.0
+        for j in range(y.shape[2]):
+            for m in range(members):
+                target[m] = y[m if own else 0, s, j]
+            report_to(report, y_hat[j], target, reduction, reported)
+            for m in range(members):
+                if largest:
+                    if not math.isfinite(y_hat[j, m]):
+                        wrong[m] = 1.0
+                    best[m] = j if j == 0 or y_hat[j, m] > y_hat[best[m], m] else best[m]
+                elif not math.isfinite(y_hat[j, m]) or (high if y_hat[j, m] > threshold else low) != target[m]:
+                    wrong[m] = 1.0
+        for m in range(members):
+            if largest and y[m if own else 0, s, best[m]] != high:
+                wrong[m] = 1.0
+            right[m] += 1.0 - wrong[m]
+
+    def train(
+        w: Array, slots: Array, t: float, net: Any, task: Any, rates: Array, data: Any, held: Any, reports: Any,
+        state: Array, room: Any, stood: Any,
+    ) -> None:  # fmt: skip
+        sizes, biased, acts = net
+        codes, decision, hyper, (l2, clip, fused, steady), (batch_size, scale_of_all, scale_of_last) = task
+        loss, report, row = codes
+        x, y, weight, orders = data
+        z, a, delta, dw, before = room
+        stood_w, stood_slots = stood
+        depth, n, outputs, members = sizes.size - 1, y.shape[1], y.shape[2], w.shape[3]
+        own_y = y.shape[0] > 1
+        reported, right, wrong, squares, scaled = np.zeros((5, members))
+        target, reduction = np.zeros((2, members), w.dtype)
+        best = np.zeros(members, np.int64)
+        rows = (reported, right, target, wrong, best)
+        moved, finite = np.zeros((2, members), np.bool_)
+        before[:] = w
+        u = 0
+        for epoch in range(reports.shape[2]):
+            order = epoch % orders.shape[0]
+            reported[:], right[:], moved[:], finite[:] = 0.0, 0.0, not steady, True
+            for begin in range(0, n, batch_size):
+                end, lr = min(begin + batch_size, n), rates[u]
+                scale = scale_of_all if end - begin == batch_size else scale_of_last
+                u += 1
+                t += 1.0
+                for sample in range(begin, end):
+                    s = orders[order, sample]
+                    forward(w, net, x, s, z, a)
+                    reduced(row, a[depth], outputs, reduction)
+                    judge(a[depth], y, s, reduction, report, decision, rows)
+                    for j in range(outputs):
+                        for m in range(members):
+                            target[m] = y[m if own_y else 0, s, j]
+                        slope(loss, a[depth, j], target, reduction, delta[depth, j])
+                        for m in range(members):
+                            delta[depth, j, m] = delta[depth, j, m] * scale * weight[s]
+                        derive(acts[depth - 1], z[depth, j], a[depth, j], delta[depth, j])
+                    for l in range(depth - 1, -1, -1):
+                        for i in range(sizes[l] + biased[l]):
+                            delta[l, i] = 0.0
+                            for j in range(sizes[l + 1]):
+                                if fused:
+                                    for m in range(members):
+                                        delta[l, i, m] += delta[l + 1, j, m] * w[l, i, j, m]
+                                        g = a[l, i, m] * delta[l + 1, j, m]
+                                        at = (l, i, j, m)
+                                        w[l, i, j, m], new = update(w[at], g, take(slots, at), t, lr[m], hyper)
+                                        keep(slots, at, new)
+                                else:
+                                    for m in range(members):
+                                        delta[l, i, m] += delta[l + 1, j, m] * w[l, i, j, m]
+                                        dw[l, i, j, m] += a[l, i, m] * delta[l + 1, j, m]
+                            if l > 0:
+                                derive(acts[l - 1], z[l, i], a[l, i], delta[l, i])
+                if not fused:
+                    squares[:], scaled[:] = 0.0, 1.0
+                    for l in range(depth if l2 > 0.0 or clip > 0.0 else 0):
+                        for i in range(sizes[l] + biased[l]):
+                            for j in range(sizes[l + 1]):
+                                for m in range(members):
+                                    if l2 > 0.0 and i < sizes[l]:
+                                        dw[l, i, j, m] = penalise(dw[l, i, j, m], w[l, i, j, m], l2)
+                                    squares[m] += dw[l, i, j, m] * dw[l, i, j, m]
+                    for m in range(members if clip > 0.0 else 0):
+                        scaled[m] = shrink(squares[m], clip)
+                    for l in range(depth):
+                        for i in range(sizes[l] + biased[l]):
+                            for j in range(sizes[l + 1]):
+                                for m in range(members):
+                                    at = (l, i, j, m)
+                                    g = dw[l, i, j, m] * scaled[m]
+                                    w[l, i, j, m], new = update(w[at], g, take(slots, at), t, lr[m], hyper)
+                                    keep(slots, at, new)
+                                    dw[l, i, j, m] = 0.0
+            held_x, held_y = held
+            for m in range(members):
+                if state[m] == RUNNING:
+                    reports[0, m, epoch], reports[1, m, epoch] = reported[m], right[m]
+            if reports.shape[0] > 2:
+                reported[:], right[:] = 0.0, 0.0
+                for s in range(held_y.shape[1]):
+                    forward(w, net, held_x, s, z, a)
+                    reduced(row, a[depth], outputs, reduction)
+                    judge(a[depth], held_y, s, reduction, report, decision, rows)
+                for m in range(members):
+                    if state[m] == RUNNING:
+                        reports[2, m, epoch], reports[3, m, epoch] = reported[m], right[m]
+            for l in range(depth):
+                for i in range(sizes[l] + biased[l]):
+                    for j in range(sizes[l + 1]):
+                        for m in range(members):
+                            finite[m] &= math.isfinite(w[l, i, j, m])
+                            moved[m] |= w[l, i, j, m] != before[l, i, j, m]
+                            before[l, i, j, m] = w[l, i, j, m]
+            running = 0
+            for m in range(members):
+                if state[m] == RUNNING and not finite[m]:
+                    state[m] = DIVERGED
+                    stood_w[:, :, :, m] = w[:, :, :, m]
+                    stood_slots[:, :, :, :, m] = slots[:, :, :, :, m]
+                elif state[m] == RUNNING and not moved[m]:
+                    state[m] = FIXED
+                running += state[m] == RUNNING
+            if running == 0:
+                break
+        for m in range(members):
+            if state[m] == DIVERGED:
+                w[:, :, :, m] = stood_w[:, :, :, m]
+                slots[:, :, :, :, m] = stood_slots[:, :, :, :, m]
+
+    return train
+
+
+def one_by_one(train: Any) -> Any:
+    """Make the loop that trains members one after another, from the loop that trains one."""
+
+    def train_each(
+        w: Array, slots: Array, t: float, net: Any, task: Any, rates: Array, data: Any, held: Any, reports: Any,
+        state: Array, room: Any,
+    ) -> None:  # fmt: skip
+        x, y, weight, orders = data
+        held_x, held_y = held
+        for k in range(w.shape[0]):
+            if state[k] == RUNNING:
+                own = x[k % x.shape[0]], y[k % y.shape[0]], weight, orders
+                own_held = held_x[k % held_x.shape[0]], held_y[k % held_y.shape[0]]
+                state[k], _ = train(w[k], slots[k], t, net, task, rates[:, k], own, own_held, reports[:, k], room)
+
+    return train_each
+
+
+# --- compiling -------------------------------------------------------------------------------------------------------
+
+
+def compiled(function: Callable[..., Any], key: str) -> Any:
+    """Compile a kernel; on disk it is kept under ``key``, since numba does not see edits of what a kernel calls."""
+    kernel: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    try:
+        cache: Any = FunctionCache(function)  # type: ignore[no-untyped-call]
+    except RuntimeError:  # no folder to cache in can be written: compile for this process alone
+        return kernel
+    cache._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), key)
+    kernel._cache = cache
+    return kernel
+
+
+@functools.lru_cache(maxsize=16)  # compiling takes seconds
+def kernel_of(formulas: Formulas, side_by_side: bool) -> Any:
+    """Return the kernel of these formulas."""
+    text = repr((formulas.key, SCALARS)).encode()
+    key = hashlib.sha256(text).hexdigest()
+    if side_by_side:
+        return compiled(together(formulas), key)
+    return compiled(one_by_one(inline(solo(formulas))), key)
+
+
+#: What the numbers' functions are, for the caches.
+SCALARS = hashlib.sha256(Path(scalars.__file__).read_bytes()).hexdigest()
+
+
+def table_or_own(table: Any, used: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the table's records where it has all that are used, so that one kernel serves most; else those used."""
+    records = tuple(table.values())
+    return records if all(one in records for one in used) else tuple(dict.fromkeys(used))
+
+
+def chosen_records(plan: Plan, shapes: Shapes) -> tuple[tuple[Activation, ...], tuple[Loss, ...]]:
+    """Return the activations and losses that a kernel for this plan has, in the order of their codes."""
+    acts = table_or_own(ACTIVATIONS, tuple(map(activation, shapes.acts)))
+    return acts, table_or_own(LOSSES, (plan.loss, losses.report_of(plan.loss)))
+
+
+def formulas_of(plan: Plan, shapes: Shapes) -> Formulas:
+    """Return what a kernel for this plan is made of.
+
+    Raises
+    ------
+    UnsteadyError
+        If a function of the user's hangs on what can change.
+    """
+    given = (*chosen_records(plan, shapes), plan.optimizer, plan.decision.kind == "largest")
+    tables = (tuple(ACTIVATIONS.values()), tuple(LOSSES.values()), *OPTIMIZERS.values())
+    return _formulas_of_tables(*given) if all(one in tables for one in given[:3]) else _formulas(*given)
+
+
+def _formulas(acts: Any, all_losses: Any, rule: Optimizer, largest: bool) -> Formulas:
+    pairs = tuple((act.apply, act.derivative) for act in acts)
+    of_losses = tuple((one.value, one.slope) for one in all_losses)
+    functions = [*(function for pair in (*pairs, *of_losses) for function in pair), rule.update]
+    rows = tuple((row.term, row.finish) for row in ROWS.values())
+    with_row = tuple(
+        tuple(function if one.row else _without_row(function) for function in pair)
+        for one, pair in zip(all_losses, of_losses, strict=True)
+    )
+    key = repr(([definition(function) for function in functions], [one.row for one in all_losses], rule.slots, largest))
+    return Formulas(key, pairs, with_row, rows, rule.update, rule.slots, largest)
+
+
+#: Of the tables alone they are the same in every run, and to look through them takes a while.
+_formulas_of_tables = functools.lru_cache(maxsize=None)(_formulas)
+
+
+def _without_row(function: Any) -> Any:
+    return lambda y_hat, y, row: function(y_hat, y)
+
+
+# --- what it cannot run ----------------------------------------------------------------------------------------------
+
+#: Where functions of the user's are tried: compiled, on numbers, they must give what they give on these arrays.
 PROBE = np.array([[-30.0, -2.5, -1.0, -0.3, 0.0, 0.2], [0.7, 1.0, 1.9, 4.0, 30.0, -0.01]])
 
 
-@functools.lru_cache(maxsize=8)
-def _obstacle_of(own: Own) -> str | None:
-    """Say why an activation of one's own is not to be compiled."""
+def obstacle(plan: Plan, shapes: Shapes) -> str | None:
+    """Say why the compiled engine cannot run this, or None where it can; see `Engine`."""
+    report = losses.report_of(plan.loss)
+    if len({plan.loss.row, report.row} - {None}) > 1:
+        return f"the losses {plan.loss.name!r} and {report.name!r} reduce rows in two ways"
+    functions: tuple[tuple[str, Any, Any, Any], ...] = (
+        ("activation", ACTIVATIONS, _try_activation, map(activation, shapes.acts)),
+        ("loss", LOSSES, _try_loss, (plan.loss, report)),
+        ("optimizer", OPTIMIZERS, _try_optimizer, (plan.optimizer,)),
+    )
+    for kind, table, tried, used in functions:
+        for one in dict.fromkeys(used):
+            if table.get(one.name) is not one:
+                try:
+                    reason = tried(one)
+                except UnsteadyError as error:
+                    reason = f"hangs on what can change: {error}"
+                if reason:
+                    return f"the {kind} {one.name!r} {reason}"
+    return None
+
+
+def _try_activation(act: Activation) -> str | None:
+    def given() -> tuple[Any, ...]:
+        return PROBE, elementwise("activation", act.name, act.apply, PROBE)
+
+    name = "derivative of activation"
+    return _try(Trial(definition(act.apply), act.apply, act.name, "activation", lambda: (PROBE,))) or _try(
+        Trial((definition(act.derivative), definition(act.apply)), act.derivative, act.name, name, given)
+    )
+
+
+def _try_loss(loss: Loss) -> str | None:
+    row = (np.full(PROBE.shape, 31.0),) if loss.row else ()
+    for function, kind in ((loss.value, "loss"), (loss.slope, "slope of loss")):
+        trial = Trial((definition(function), loss.row), function, loss.name, kind, lambda: (PROBE, PROBE[::-1], *row))
+        if reason := _try(trial):
+            return reason
+    return None
+
+
+def _try_optimizer(rule: Optimizer) -> str | None:
+    slots = tuple(PROBE[::-1] ** 2 + index for index in range(rule.slots))
+    key = (definition(rule.update), rule.slots, rule.hyper)
+    given = (PROBE, PROBE[::-1], slots, 3.0, 0.1, rule.hyper)
+    return _try(Trial(key, rule.update, rule.name, "optimizer", lambda: given))
+
+
+@attrs.frozen
+class Trial:
+    """A function of the user's, known by what it computes, and arrays to try it on."""
+
+    key: Hashable
+    function: Any = attrs.field(eq=False)
+    name: str = attrs.field(eq=False)
+    kind: str = attrs.field(eq=False)
+    given: Callable[[], tuple[Any, ...]] = attrs.field(eq=False)
+
+
+@functools.lru_cache(maxsize=64)
+def _try(trial: Trial) -> str | None:
+    """Say why a function of the user's is not to be compiled."""
     try:
         with np.errstate(all="ignore"):
-            z = PROBE
-            a = elementwise("activation", own.act.name, own.act.apply, z)
-            slope = elementwise("derivative of activation", own.act.name, own.act.derivative, z, a)
-            for function, given, result in ((own.act.apply, (z,), a), (own.act.derivative, (z, a), slope)):
-                compiled = numba.njit(error_model="numpy")(function)
-                compiled.compile((numba.float64,) * len(given))
-                if not isinstance(compiled.nopython_signatures[0].return_type, numba.types.Number):
-                    return "cannot be compiled: from numbers it does not make a number"
-                ours = [compiled(*numbers) for numbers in zip(*(array.flat for array in given), strict=True)]
-                if not np.allclose(ours, result.ravel(), rtol=1e-9, atol=1e-300, equal_nan=True):
-                    return "is not elementwise: on numbers it gives others than on an array of them"
+            given = trial.given()
+            expected = _flat(watched(trial.kind, trial.name, trial.function, *given))
+            compiled = inlined(trial.function)
+            ours = [_flat(compiled(*(_picked(one, index) for one in given))) for index in range(PROBE.size)]
     except numba.core.errors.NumbaError:
         return "cannot be compiled by numba"
     except Exception as error:  # whatever a function of the user's raises
         return f"cannot be compiled: {error}"
+    if not all(isinstance(number, float | int) and not isinstance(number, bool) for one in ours for number in one):
+        return "cannot be compiled: from numbers it does not make a number"
+    theirs = [np.broadcast_to(array, PROBE.shape).ravel() for array in expected]
+    if not np.allclose(ours, np.transpose(theirs), rtol=1e-9, atol=1e-300, equal_nan=True):
+        return "is not elementwise: on numbers it gives others than on an array of them"
     return None
 
 
-@functools.lru_cache(maxsize=8)  # compiling takes seconds
-def _with_activations(owns: tuple[Own, ...]) -> Any:
-    """Compile the same kernel with activations of one's own beside the built-in ones."""
+def _picked(given: Any, index: int) -> Any:
+    """Return the numbers at one place of arrays."""
+    if isinstance(given, tuple):
+        return tuple(_picked(one, index) for one in given)
+    return float(given.flat[index]) if isinstance(given, np.ndarray) else given
 
-    def choice(code: int, function: Any, otherwise: Any) -> Any:
-        function = numba.njit(function)
-        return numba.njit(lambda act, *za: function(*za) if act == code else otherwise(act, *za))
 
-    apply_, derivative_ = apply, derivative
-    for code, one in enumerate(owns, len(CODES)):
-        apply_, derivative_ = choice(code, one.act.apply, apply_), choice(code, one.act.derivative, derivative_)
+def _flat(result: Any) -> list[Any]:
+    """Return what a function gave, tuples taken apart."""
+    return [one for part in result for one in _flat(part)] if isinstance(result, tuple) else [result]
 
-    def rebuilt(function: Any, **names: Any) -> Any:
-        return _compiled(types.FunctionType(function.__code__, {**globals(), **names}), cache=False)
 
-    network = rebuilt(_train_network, apply=apply_, derivative=derivative_)
-    together = rebuilt(_train_together, apply=apply_, derivative=derivative_)
-    return rebuilt(_train_members, train_network=network), together
+# --- running ---------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class Prepared:
+    """A run's kernel and buffers; ``w`` and ``slots`` are in the kernel's layout, the views lead with the member."""
+
+    plan: Plan
+    shapes: Shapes
+    kernel: Any
+    side_by_side: bool
+    net: tuple[Array, Array, Array]
+    codes: tuple[int, int, int]
+    scales: tuple[float, float]
+    data: tuple[Array, Array, Array]
+    held: tuple[Array, Array]
+    w: Array
+    slots: Array
+    views: tuple[Array, ...]  # (K, depth, fan_in, fan_out): of the weights, and of each slot
+    room: tuple[Array, ...]
+
+
+def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepared:
+    """Compile the kernel, where that has not been done, and make the buffers of a run."""
+    members = shapes.members or 1
+    side_by_side = members >= TOGETHER
+    acts, all_losses = chosen_records(plan, shapes)
+    report, sizes = losses.report_of(plan.loss), shapes.sizes
+
+    def room(*shape: int) -> Array:
+        return np.zeros((*shape, members) if side_by_side else shape, shapes.dtype)
+
+    shape = len(sizes) - 1, max(sizes[:-1]) + 1, max(sizes[1:])
+    of_members = () if side_by_side else (members,)
+    w, slots = room(*of_members, *shape), room(*of_members, plan.optimizer.slots, *shape)
+    slot_views = np.moveaxis(slots, -1, 1) if side_by_side else np.moveaxis(slots, 1, 0)
+    row = plan.loss.row or report.row
+    return Prepared(
+        plan,
+        shapes,
+        kernel_of(formulas_of(plan, shapes), side_by_side),
+        side_by_side,
+        (np.array(sizes), np.array(shapes.biased, int), np.array([acts.index(activation(a)) for a in shapes.acts])),
+        (all_losses.index(plan.loss), all_losses.index(report), list(ROWS).index(row) if row else -1),
+        _scales(plan, shapes),
+        (*_samples(data), np.ones(shapes.samples, shapes.dtype) if data.weight is None else data.weight),
+        _samples(held or Data(data.x[..., :0, :], data.y[..., :0, :])),
+        w,
+        slots,
+        (np.moveaxis(w, -1, 0) if side_by_side else w, *slot_views),
+        # Room for z, a and delta, for the gradient, and for the weights before an epoch.
+        (*room(3, len(sizes), max(sizes) + 1), *room(2, *shape)),
+    )
+
+
+def _samples(data: Data) -> tuple[Array, Array]:
+    """Return views that lead with the member, read-only whatever they were: numba compiles anew where that differs."""
+    x, y = (read_only((array if array.ndim > 2 else array[None]).view()) for array in (data.x, data.y))
+    return x, y
+
+
+def _scales(plan: Plan, shapes: Shapes) -> tuple[float, float]:
+    """Return what the slope of the loss is multiplied by in a whole batch, and in the last one of an epoch."""
+    rows = plan.batch_size, shapes.samples % plan.batch_size or plan.batch_size
+    whole, last = (1 / losses.count(plan.loss, count, shapes.sizes[-1]) for count in rows)
+    return whole, last
+
+
+def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[State, Reports]:
+    """Train an epoch for each order; see `Engine`."""
+    plan, shapes, members = run.plan, run.shapes, run.shapes.members or 1
+    for views, params in zip(run.views, (state.params, *state.slots), strict=True):
+        _load(views, params)
+    status = np.where(np.ravel(state.running), RUNNING, DIVERGED)
+    reports = np.full((4 if shapes.held else 2, members, len(orders)), np.nan)
+    steady, fused = (
+        reads_only_weights_and_data(plan, orders, rates),
+        plan.batch_size == 1 and not plan.l2 and not plan.clip,
+    )
+    order = np.arange(shapes.samples)[None] if orders[0] is None else np.stack(orders)  # type: ignore[arg-type]
+    decision = (plan.decision.threshold, plan.decision.low, plan.decision.high)
+    task = (
+        run.codes,
+        decision,
+        plan.optimizer.hyper,
+        (plan.l2, plan.clip or 0.0, fused, steady),
+        (plan.batch_size, *run.scales),
+    )
+    rates = np.broadcast_to(rates.reshape(len(rates), -1), (len(rates), members)).astype(shapes.dtype)
+    given = run.w, run.slots, state.t, run.net, task, rates, (*run.data, order), run.held, reports, status, run.room
+    run.kernel(*given, (run.w.copy(), run.slots.copy())) if run.side_by_side else run.kernel(*given)
+    ran = np.count_nonzero(~np.isnan(reports[1]), axis=1)
+    for k in np.flatnonzero(status == FIXED):  # all its later epochs are the same
+        reports[:, k, ran[k] :] = reports[:, k, ran[k] - 1, None]
+    done = len(orders) if (status != DIVERGED).any() else int(ran.max())
+    params, *slots = (_unloaded(views, state.params) for views in run.views)
+    running = read_only((status != DIVERGED).reshape(np.shape(state.running)))
+    after = State(params, tuple(slots), state.t + done * updates(plan, shapes), state.epoch + done, running)
+    return after, _averaged(run, reports, np.shape(state.running))
+
+
+def _averaged(run: Prepared, reports: Array, lead: tuple[int, ...]) -> Reports:
+    """Return reports as means, (E,) or (E, K)."""
+    report, outputs = losses.report_of(run.plan.loss), run.shapes.sizes[-1]
+    samples = (run.shapes.samples, run.shapes.held)[: len(reports) // 2]
+    counts = [count for n in samples for count in (losses.count(report, n, outputs), n)]
+    means = (reports / np.reshape(counts, (-1, 1, 1))).transpose(0, 2, 1).reshape(len(reports), -1, *lead)
+    return Reports(*map(read_only, means.astype(run.shapes.dtype)))
+
+
+def _load(views: Array, params: Params) -> None:
+    for index, layer in enumerate(params.layers):
+        fan_in, fan_out = layer.w.shape[-2:]
+        views[:, index, :fan_in, :fan_out] = layer.w
+        if layer.b is not None:
+            views[:, index, fan_in, :fan_out] = layer.b[..., 0, :]
+
+
+def _unloaded(views: Array, like: Params) -> Params:
+    def layer(index: int, one: Layer) -> Layer:
+        fan_in, fan_out = one.w.shape[-2:]
+        w = views[:, index, :fan_in, :fan_out].reshape(one.w.shape)
+        b = None if one.b is None else views[:, index, fan_in, :fan_out].reshape(one.b.shape)
+        return Layer(_own(w), None if b is None else _own(b), one.act)
+
+    return Params(layer(index, one) for index, one in enumerate(like.layers))
+
+
+def _own(array: Array) -> Array:
+    return read_only(array.copy())

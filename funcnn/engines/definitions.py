@@ -52,24 +52,36 @@ def _value(name: str, value: Any, above: tuple[types.FunctionType, ...]) -> Hash
 
 def _function(function: types.FunctionType, above: tuple[types.FunctionType, ...]) -> Hashable:
     codes = tuple(_codes(function.__code__))
-    closure = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-    referred: dict[str, Any] = {}
     for code in codes:
         for instruction in dis.get_instructions(code):
-            name = str(instruction.argval)
-            if instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
-                raise UnsteadyError(f"it sets {name!r}")
-            if instruction.opname == "STORE_DEREF" and code is codes[0] and name in closure:
-                raise UnsteadyError(f"it sets {name!r}")
-            if instruction.opname == "LOAD_GLOBAL":
-                referred[name] = function.__globals__.get(name, getattr(builtins, name, None))
+            sets_own = instruction.opname == "STORE_DEREF" and code is codes[0]
+            if instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") or (
+                sets_own and instruction.argval in code.co_freevars
+            ):
+                raise UnsteadyError(f"it sets {instruction.argval!r}")
+    texts = tuple((code.co_code, code.co_names, code.co_varnames, _plain(code.co_consts)) for code in codes)
+    globals_, cells = referred(function)
+    values = {**globals_, **cells, "its defaults": function.__defaults__, **(function.__kwdefaults__ or {})}
+    return texts, tuple((name, _value(repr(name), value, above)) for name, value in sorted(values.items()))
+
+
+def referred(function: types.FunctionType) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a function refers to outside itself, by name: globals, and variables of the functions around it."""
+    names = {
+        str(instruction.argval)
+        for code in _codes(function.__code__)
+        for instruction in dis.get_instructions(code)
+        if instruction.opname == "LOAD_GLOBAL"
+    }
+    globals_ = {name: function.__globals__.get(name, getattr(builtins, name, None)) for name in names}
     try:
-        referred |= {name: cell.cell_contents for name, cell in closure.items()}
+        cells = {
+            name: cell.cell_contents
+            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        }
     except ValueError:  # an empty cell
         raise UnsteadyError("it refers to a variable without a value") from None
-    texts = tuple((code.co_code, code.co_names, code.co_varnames, _plain(code.co_consts)) for code in codes)
-    values = {**referred, "its defaults": function.__defaults__, **(function.__kwdefaults__ or {})}
-    return texts, tuple((name, _value(repr(name), value, above)) for name, value in sorted(values.items()))
+    return globals_, cells
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:

@@ -1,9 +1,8 @@
-"""The `numpy` engine: the plain loop over ``sgd_step(params, grads(params, xb, yb), lr)``, with the same bits.
+"""The `numpy` engine: the loop of `step` without records, checks and copies inside, with the same bits.
 
 At the lab's sizes a NumPy call costs far more than the arithmetic in it, so what counts here is how few calls a step
-makes and that none of them allocates: all weights stand in one flat vector and all gradients in another, every result
-goes to a buffer made beforehand, and one call gives the derivative of all neighbouring layers that share an
-activation.
+makes: all weights stand in one flat vector and all gradients in another, and a batch is looked at for the history
+together with those around it.
 """
 
 import functools
@@ -12,234 +11,303 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import attrs
 import numpy as np
 
-from .. import validation
-from ..activations import LEAK, activation
-from ..losses import LOSSES, accuracy
-from ..records import Activation, Array, Loss, Params, arrays, map_arrays, read_only
+from .. import losses, validation
+from ..activations import ACTIVATIONS, activation
+from ..losses import LOSSES
+from ..metrics import right
+from ..optimizers import clip_scale, penalised, updated
+from ..records import Activation, Array, Params, Plan, State, arrays, map_arrays, read_only
+from .contract import Data, Orders, Reports, Shapes, reads_only_weights_and_data, updates, weights
 
-#: Predictions are kept and reduced to losses for as many epochs at once as fit in so many numbers.
-KEPT_PREDICTIONS = 1 << 16
-
-#: Weights updated at once.
-PIECE = 1 << 14
+#: Predictions are kept until there are so many numbers, and then looked at together.
+KEPT = 1 << 13
 #: Batches kept from epoch to epoch.
 KEPT_BATCHES = 1 << 12
+#: Weights updated at once: these stay in the cache in between.
+PIECE = 1 << 14
 
-Orders = Sequence[Array | None]
-#: From the left factor and the number of elements of the right one to ``product(right, out)``.
-Times = Callable[[Array, int], Callable[[Array, Array], Array]]
-
-
-def start(
-    params: Params, x: Array, y: Array, *, lr: Array, loss: Loss, batch_size: int
-) -> tuple[Callable[[Orders], tuple[Array, Array]], Callable[[], Params]]:
-    """Set up a run; return ``advance(orders)`` and ``current()``.
-
-    ``advance`` trains one epoch for each of ``orders``, an array of sample indices or None for the order as it is, and
-    returns losses and accuracies, (E,) or (E, K). ``current`` returns the weights. A member whose weights are no longer
-    finite stops: its weights stay as that epoch left them, and its later losses are NaN.
-    """
-    lead, dtype = params.layers[0].w.shape[:-2], params.layers[0].w.dtype
-    n, k = x.shape[-2], y.shape[-1]
-    shapes = [array.shape[-2:] for array in arrays(params)]
-    flat = np.ascontiguousarray(np.concatenate([w.reshape(*lead, -1) for w in arrays(params)], axis=-1))
-    stopped, stopped_flat = np.zeros(lead, bool), flat.copy()
-    times: Times = _dot if not lead and flat.size < PIECE else _matmul
-    steps = {rows: _step(params, flat, rows, times, lr, loss) for rows in {batch_size, n % batch_size or batch_size}}
-    out = np.empty((*lead, n, k), dtype)
-    block_size = max(1, KEPT_PREDICTIONS // out.size)
-    last_row: list[Array] = []  # of losses and accuracies, once an epoch has changed no weight
-
-    def batches(x: Array, y: Array) -> Iterator[tuple[Any, ...]]:
-        for begin in range(0, n, batch_size):
-            xb, yb, predictions = (array[..., begin : begin + batch_size, :] for array in (x, y, out))
-            units = params.layers[0].w.shape[-1]
-            yield steps[xb.shape[-2]], times(xb, xb.shape[-1] * units), times(xb.mT, len(xb) * units), yb, predictions
-
-    # Cutting a batch costs a tenth of a small step, so it is done once, unless the cuts would take much room.
-    in_order = list(batches(x, y)) if n // batch_size <= KEPT_BATCHES else None
-
-    def epoch(order: Array | None, predictions: Array) -> None:
-        if order is None:
-            for step, *batch in in_order or batches(x, y):
-                step(*batch)
-            predictions[...] = out
-        else:
-            # np.take lays every member's rows one after another, as those of its solo run; indexing does not.
-            for step, *batch in batches(np.take(x, order, axis=-2), np.take(y, order, axis=-2)):
-                step(*batch)
-            predictions[..., order, :] = out
-
-    def diverging() -> Array:
-        return ~np.isfinite(flat).all(axis=-1) & ~stopped
-
-    def block(orders: Orders) -> list[Array]:
-        if last_row:  # every later epoch is the same
-            return [np.repeat(row, len(orders), axis=0) for row in last_row]
-        predictions = np.empty((len(orders), *lead, n, k), dtype)
-        begin, last_epoch = flat.copy(), np.where(stopped, -1, len(orders))
-        for order, one in zip(orders, predictions, strict=True):
-            epoch(order, one)
-        if np.any(diverging()):  # rare: go back, and see in which epoch
-            flat[...] = begin
-            for index, order in enumerate(orders):
-                epoch(order, predictions[index])
-                now = diverging()
-                stopped_flat[now], last_epoch[now], stopped[now] = flat[now], index, True
-        reports = [validation.watched("loss", loss.name, loss.report, predictions, y), accuracy(predictions, y)]
-        for report in reports:
-            report[np.arange(len(orders)).reshape(-1, *[1] * len(lead)) > last_epoch] = np.nan
-        if orders[-1] is None and np.array_equal(begin, flat):
-            epoch(None, predictions[-1])
-            if np.array_equal(begin, flat):  # so it was no cycle, and nothing will ever move again
-                last_row[:] = [report[-1:] for report in reports]
-            flat[...] = begin
-        return reports
-
-    def advance(orders: Orders) -> tuple[Array, Array]:
-        blocks = [block(orders[begin : begin + block_size]) for begin in range(0, len(orders), block_size)]
-        losses, accuracies = (np.concatenate(reports) for reports in zip(*blocks, strict=True))
-        return losses, accuracies
-
-    def current() -> Params:
-        views = iter(_views(np.where(stopped[..., None], stopped_flat, flat), shapes))
-        return map_arrays(lambda _: read_only(next(views).copy()), params)
-
-    return advance, current
+#: ``product(left, right)`` or ``product(left, right, out)``
+Product = Callable[..., Array]
 
 
-def _views(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-    """Cut the last axis of ``flat`` into consecutive views whose last two axes have these shapes."""
-    ends = itertools.accumulate(math.prod(shape) for shape in shapes)
+@attrs.frozen(eq=False)
+class Step:
+    """What an update by a batch of so many rows calls: per layer, forward and backward."""
+
+    forward: tuple[tuple[Product, Array, Array | None, Any], ...]
+    backward: tuple[tuple[Any, Product, Array, Array | None, Product, Array | None], ...]
+
+
+@attrs.frozen(eq=False)
+class Prepared:
+    """A run's buffers, and what is called in it. ``flat``, ``gradient`` and ``slots`` are (..., P)."""
+
+    plan: Plan
+    shapes: Shapes
+    data: Data
+    held: Data | None
+    batches: tuple[Data, ...] | None  # of an epoch that takes the samples as they come
+    flat: Array
+    gradient: Array
+    slots: tuple[Array, ...]
+    weights: tuple[tuple[Array, Array], ...]  # of each layer, and its gradient: what weight decay is for
+    gradients: tuple[Array, ...]  # array by array
+    steps: dict[int, Step]
+
+
+def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepared:
+    """Make the buffers of a run."""
+    lead = () if shapes.members is None else (shapes.members,)
+    count = sum(math.prod(shape) for shape in _array_shapes(shapes))
+    flat, gradient, *slots = (np.zeros((*lead, count), shapes.dtype) for _ in range(2 + plan.optimizer.slots))
+    layers, slopes = _layers(shapes, flat), _layers(shapes, gradient)
+    cuts = range(0, shapes.samples, plan.batch_size)
+    return Prepared(
+        plan,
+        shapes,
+        data,
+        held,
+        # Cutting a batch costs a tenth of a small step, so it is done once, unless the cuts would take much room.
+        tuple(_cut(data, slice(cut, cut + plan.batch_size)) for cut in cuts) if len(cuts) <= KEPT_BATCHES else None,
+        flat,
+        gradient,
+        tuple(slots),
+        tuple((w, dw) for (w, _), (dw, _) in zip(layers, slopes, strict=True)),
+        tuple(_views(shapes, gradient)),
+        {
+            rows: _step(shapes, rows, layers, slopes)
+            for size, all_rows in ((plan.batch_size, shapes.samples), (_rows(shapes), shapes.held))
+            for rows in {min(size, all_rows), all_rows % size}
+            if rows
+        },
+    )
+
+
+def _rows(shapes: Shapes) -> int:
+    """Return for how many samples predictions are kept."""
+    return max(1, KEPT // (shapes.sizes[-1] * (shapes.members or 1)))
+
+
+def _cut(data: Data, some: Any) -> Data:
+    """Return some of the samples, by a slice or by their numbers."""
+    weight = None if data.weight is None else data.weight[some]
+    if isinstance(some, slice):
+        return Data(data.x[..., some, :], data.y[..., some, :], weight)
+    # np.take lays every member's rows one after another, as those of its solo run; indexing does not.
+    return Data(np.take(data.x, some, axis=-2), np.take(data.y, some, axis=-2), weight)
+
+
+def _array_shapes(shapes: Shapes) -> Iterator[tuple[int, int]]:
+    for (fan_in, fan_out), biased in zip(itertools.pairwise(shapes.sizes), shapes.biased, strict=True):
+        yield fan_in, fan_out
+        if biased:
+            yield 1, fan_out
+
+
+def _views(shapes: Shapes, flat: Array) -> list[Array]:
+    """Return the views of a flat vector that are the network's arrays, in the order of `arrays`."""
+    parts = list(_array_shapes(shapes))
+    ends = itertools.accumulate(math.prod(shape) for shape in parts)
     return [
         flat[..., end - math.prod(shape) : end].reshape(*flat.shape[:-1], *shape)
-        for shape, end in zip(shapes, ends, strict=True)
+        for shape, end in zip(parts, ends, strict=True)
     ]
 
 
-def _layers(params: Params, flat: Array) -> list[tuple[Array, Array | None]]:
-    """Return the views (w, b) of ``flat``, layer by layer."""
-    views = iter(_views(flat, [array.shape[-2:] for array in arrays(params)]))
-    return [(next(views), None if layer.b is None else next(views)) for layer in params.layers]
+def _layers(shapes: Shapes, flat: Array) -> list[tuple[Array, Array | None]]:
+    """Return the views (w, b) of a flat vector, layer by layer."""
+    views = iter(_views(shapes, flat))
+    return [(next(views), next(views) if biased else None) for biased in shapes.biased]
 
 
-def _step(params: Params, flat: Array, rows: int, times: Times, lr: Any, loss: Loss) -> Callable[..., None]:
-    """Return ``step(x_times, xt_times, yb, predictions)``, one update of ``flat`` from a batch of so many rows."""
-    lead, dtype = flat.shape[:-1], flat.dtype
-    rate = np.asarray(lr, dtype)[..., None] if np.ndim(lr) else np.asarray(lr, dtype)
-    dflat = np.empty_like(flat)
-    # The update goes over the numbers twice, in pieces that stay in the cache in between.
-    cuts = range(PIECE, flat.shape[-1], PIECE)
-    piece = np.empty_like(flat[..., :PIECE])
-    pieces = [
-        (weights, gradient, piece[..., : weights.shape[-1]])
-        for weights, gradient in zip(np.split(flat, cuts, axis=-1), np.split(dflat, cuts, axis=-1), strict=True)
-    ]
-    w, b = zip(*_layers(params, flat), strict=True)
-    dw, db = zip(*_layers(params, dflat), strict=True)
-    # One vector for each of z, a, the derivative and spare room, with a view of it for each layer.
-    ends = list(itertools.accumulate(math.prod(lead) * rows * layer.w.shape[-1] for layer in params.layers))
-    vectors = np.empty((4, ends[-1]), dtype)
-    z, a, slope, spare = ([part.reshape(*lead, rows, -1) for part in np.split(vector, ends[:-1])] for vector in vectors)
-    delta = [np.empty_like(view) for view in z]
-    in_place = _in_place(dtype)
-    loss_slope = loss.gradient
-    if LOSSES.get(loss.name) is not loss:
-        loss_slope = functools.partial(validation.elementwise, "loss", loss.name, loss.gradient)
-    apply, derivative = zip(*[in_place.get(layer.act) or _copying(layer.act) for layer in params.layers], strict=True)
-    slopes = list(zip(derivative, z, a, slope, strict=True))
-    acts = {layer.act for layer in params.layers}
-    if len(acts) == 1 and acts <= in_place.keys():  # then one call serves all layers
-        slopes = [(derivative[0], vectors[0], vectors[1], vectors[2])]
-    a_times = [None, *(times(view, above.size) for view, above in zip(a[:-1], w[1:], strict=True))]
-    at_times = [None, *(times(view.mT, above.size) for view, above in zip(a[:-1], delta[1:], strict=True))]
-    delta_times = [times(view, weights.size) for view, weights in zip(delta, w, strict=True)]
-    w_t, below = [None, *(view.mT for view in w[1:])], [None, *delta]
-    forward = list(zip(a_times, w, b, z, a, spare, apply, strict=False))
-    backward = list(zip(at_times, delta, slope, dw, db, delta_times, w_t, below, strict=False))[::-1]
+def _step(shapes: Shapes, rows: int, layers: Sequence[Any], slopes: Sequence[Any]) -> Step:
+    """Choose what an update by so many rows calls."""
+    small = shapes.members is None and weights(shapes) < PIECE
 
-    def step(x_times: Any, xt_times: Any, yb: Array, predictions: Array) -> None:
-        for product, w, b, z, a, spare, apply in forward:
-            (product or x_times)(w, z)
-            if b is not None:
-                np.add(z, b, z)
-            apply(z, a, spare)
-        predictions[...] = a
-        for derivative, z, a_, slope in slopes:
-            derivative(z, a_, slope)
-        error = loss_slope(a, yb)
-        for product, delta, slope, dw, db, delta_times, w_t, below in backward:
-            np.multiply(error, slope, delta)
-            (product or xt_times)(delta, dw)
-            if db is not None:
-                np.add.reduce(delta, axis=-2, keepdims=True, out=db)
-            if w_t is not None:
-                error = delta_times(w_t, below)
-        for weights, gradient, change in pieces:
-            np.multiply(gradient, rate, change)
-            np.subtract(weights, change, weights)
+    def product(left: int, right: int) -> Product:
+        # Both hand a product to BLAS, but dot's call costs a third of matmul's and its work on large arrays more. Where
+        # a factor is a single number dot skips zeros, and 0 · inf is 0 there.
+        return np.ndarray.dot if small and min(left, right) > 1 else np.matmul
 
-    return step
+    forward, backward = [], []
+    parts = zip(itertools.pairwise(shapes.sizes), layers, slopes, shapes.acts, strict=True)
+    for index, ((fan_in, fan_out), (w, b), (dw, db), act) in enumerate(parts):
+        apply, derivative = _functions(act)
+        forward.append((product(rows * fan_in, fan_in * fan_out), w, b, apply))
+        back = product(rows * fan_out, fan_in * fan_out)
+        backward.append((derivative, product(rows * fan_in, rows * fan_out), dw, db, back, w.mT if index else None))
+    return Step(tuple(forward), tuple(reversed(backward)))
 
 
-def _matmul(left: Array, right_size: int) -> Callable[[Array, Array], Array]:
-    """Return ``product(right, out)``."""
-    return functools.partial(np.matmul, left)
+def _functions(act: str | Activation) -> tuple[Any, Any]:
+    """Return apply and derivative; those of the user's own are watched."""
+    one = activation(act)
+    if ACTIVATIONS.get(one.name) is one:
+        return one.apply, one.derivative
+    watched = functools.partial(validation.elementwise, "activation", one.name, one.apply)
+    return watched, functools.partial(validation.elementwise, "derivative of activation", one.name, one.derivative)
 
 
-def _dot(left: Array, right_size: int) -> Callable[[Array, Array], Array]:
-    """Return ``product(right, out)``, at a third of what a call of matmul costs and with its bits.
+def _forward(step: Step, x: Array) -> tuple[list[Array], list[Array]]:
+    """Return every z, and every a with the input in front."""
+    zs, a = [], [x]
+    for product, w, b, apply in step.forward:
+        z = product(a[-1], w)
+        if b is not None:
+            z = z + b
+        zs.append(z)
+        a.append(apply(z))
+    return zs, a
 
-    Both hand the product to BLAS, but where a factor is a single number: there dot skips zeros, and 0 · inf is 0.
+
+def _update(run: Prepared, batch: Data, t: float, rate: Array) -> Array:
+    """Move the weights by one batch, and return the predictions from before."""
+    step, loss = run.steps[batch.x.shape[-2]], run.plan.loss
+    zs, a = _forward(step, batch.x)
+    if batch.weight is None and loss.reduction == "sum" and LOSSES.get(loss.name) is loss and loss.row is None:
+        error = loss.slope(a[-1], batch.y)  # all that `losses.slope` then does
+    else:
+        error = losses.slope(loss, a[-1], batch.y, batch.weight)
+    layer = len(zs)
+    for derivative, product, dw, db, back, w_t in step.backward:
+        layer -= 1
+        delta = error * derivative(zs[layer], a[layer + 1])
+        product(a[layer].mT, delta, dw)
+        if db is not None:
+            np.add.reduce(delta, -2, out=db, keepdims=True)
+        if w_t is not None:
+            error = back(delta, w_t)
+    _move(run, t, rate)
+    return a[-1]
+
+
+def _move(run: Prepared, t: float, rate: Array) -> None:
+    """Move the weights along the gradient that stands in the buffer."""
+    plan, size = run.plan, run.flat.shape[-1]
+    if plan.l2:
+        for w, dw in run.weights:
+            dw[...] = penalised(dw, w, plan.l2)
+    if plan.clip is not None:
+        run.gradient[...] = run.gradient * clip_scale(run.gradients, plan.clip)[..., None]
+    for begin in range(0, size, PIECE):
+        some = (..., slice(begin, begin + PIECE))
+        slots = tuple(slot[some] for slot in run.slots)
+        run.flat[some], after = updated(plan.optimizer, run.flat[some], run.gradient[some], slots, t, rate)
+        for slot, new in zip(slots, after, strict=True):
+            slot[...] = new
+
+
+def _measured(run: Prepared, y_hat: Array, y: Array) -> Array:
+    """Return the sum of a loss's contributions and how many samples are right, (2, ...), of (..., n, k)."""
+    report = losses.report_of(run.plan.loss)
+    each = losses.contributions(report, y_hat, y)
+    return np.stack([np.sum(each, axis=(-2, -1)), np.count_nonzero(right(y_hat, y, run.plan.decision), axis=-1)])
+
+
+def _averaged(run: Prepared, measured: Array, samples: int) -> Array:
+    """Return loss and accuracy from what `_measured` gave over so many samples."""
+    count = losses.count(losses.report_of(run.plan.loss), samples, run.shapes.sizes[-1])
+    return measured / np.reshape([count, samples], (2, *[1] * (measured.ndim - 1)))
+
+
+def _validated(run: Prepared, held: Data) -> Array:
+    """Return loss and accuracy of the validation data, (2, ...)."""
+    total: Any = 0.0
+    for begin in range(0, run.shapes.held, _rows(run.shapes)):
+        some = _cut(held, slice(begin, begin + _rows(run.shapes)))
+        y_hat = _forward(run.steps[some.x.shape[-2]], some.x)[1][-1]
+        total = total + _measured(run, y_hat, some.y)
+    return _averaged(run, total, run.shapes.held)
+
+
+def _block(run: Prepared, orders: Orders, rates: Array, t: float) -> Array:
+    """Train these epochs, and return loss and accuracy of each, and the validation's, (2 or 4, E, ...).
+
+    Of an epoch that is longer than predictions are kept, there may be one.
     """
-    return left.dot if min(left.size, right_size) > 1 else _matmul(left, right_size)
+    n, size = run.shapes.samples, run.plan.batch_size
+    chunk = n if n <= _rows(run.shapes) else max(1, _rows(run.shapes) // size) * size
+    update, total, validated = 0, 0.0, []
+    for begin in range(0, n, chunk):
+        rows = min(chunk, n - begin)
+        predictions, targets = [], []
+        for order in orders:
+            for cut in range(begin, begin + rows, size):
+                if order is None and run.batches is not None:
+                    batch = run.batches[cut // size]
+                else:
+                    some = slice(cut, cut + size)
+                    batch = _cut(run.data, some if order is None else order[some])
+                t += 1.0
+                predictions.append(_update(run, batch, t, rates[update]))
+                targets.append(batch.y)
+                update += 1
+            if run.held is not None and begin + rows == n:
+                validated.append(_validated(run, run.held))
+        y_hat, y = (np.concatenate(parts, axis=-2) for parts in (predictions, targets))
+        y_hat, y = (array.reshape(*array.shape[:-2], len(orders), rows, -1) for array in (y_hat, y))
+        total = total + _measured(run, y_hat, y)
+    figures = np.moveaxis(_averaged(run, total, n), -1, 1)
+    return figures if run.held is None else np.concatenate([figures, np.stack(validated, axis=1)])
 
 
-def _copying(act: str | Activation) -> tuple[Any, Any]:
-    """Wrap an activation of one's own, which returns new arrays."""
-    own = activation(act)
+def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[State, Reports]:
+    """Train an epoch for each order; see `Engine`."""
+    buffers = (run.flat, *run.slots)
+    for buffer, params in zip(buffers, (state.params, *state.slots), strict=True):
+        for view, array in zip(_views(run.shapes, buffer), arrays(params), strict=True):
+            view[...] = array
+    stood = tuple(buffer.copy() for buffer in buffers)  # for members that stop, what they stopped with
+    reports, running, ran = _span(run, state, orders, rates, stood)
+    ends = [np.where(running[..., None], buffer, end) for buffer, end in zip(buffers, stood, strict=True)]
+    params, *slots = (_params(state.params, _views(run.shapes, end)) for end in ends)
+    t = state.t + ran * updates(run.plan, run.shapes)
+    after = State(params, tuple(slots), t, state.epoch + ran, read_only(np.array(running)))
+    return after, Reports(*map(read_only, reports.astype(run.shapes.dtype)))
 
-    def apply(z: Array, a: Array, spare: Array) -> None:
-        a[...] = validation.elementwise("activation", own.name, own.apply, z)
 
-    def derivative(z: Array, a: Array, out: Array) -> None:
-        out[...] = validation.elementwise("derivative of activation", own.name, own.derivative, z, a)
-
-    return apply, derivative
+def _params(like: Params, views: Sequence[Array]) -> Params:
+    copies = (read_only(view.copy()) for view in views)
+    return map_arrays(lambda _: next(copies), like)
 
 
-def _in_place(dtype: Any) -> dict[Any, tuple[Any, Any]]:
-    """The built-in activations, operation for operation, as ``apply(z, a, spare)`` and ``derivative(z, a, out)``."""
-    zero, one, leak = (np.asarray(number, dtype) for number in (0, 1, LEAK))  # cheaper to pass than Python's numbers
+def _span(
+    run: Prepared, state: State, orders: Orders, rates: Array, stood: Sequence[Array]
+) -> tuple[Array, Array, int]:
+    """Train in the buffers; return reports, who is still running, and how many epochs were run.
 
-    def sigmoid(z: Array, a: Array, spare: Array) -> None:
-        np.negative(z, spare)
-        np.exp(spare, a)
-        np.add(one, a, a)
-        np.reciprocal(a, a)
+    Members that stop are written to ``stood``.
+    """
+    buffers, running = (run.flat, *run.slots), np.array(state.running)
+    reports = np.full((4 if run.held else 2, len(orders), *running.shape), np.nan)
+    steady, per_epoch = reads_only_weights_and_data(run.plan, orders, rates), updates(run.plan, run.shapes)
+    rates = rates.astype(run.shapes.dtype)[..., None]
+    longest, done, one_by_one = max(1, _rows(run.shapes) // run.shapes.samples), 0, 0
+    while done < len(orders) and running.any():
+        some = slice(done, min(len(orders), done + (1 if done < one_by_one else longest)))
+        before = [buffer.copy() for buffer in buffers]
+        measured = _block(run, orders[some], rates[done * per_epoch :], state.t + done * per_epoch)
+        stopping = ~np.isfinite(run.flat).all(axis=-1) & running
+        if stopping.any() and some.stop > done + 1:  # rare: go back, and see in which epoch
+            _copy(before, buffers)
+            one_by_one = some.stop
+            continue
+        reports[:, some] = np.where(running, measured, np.nan)
+        for end, buffer in zip(stood, buffers, strict=True):
+            end[stopping] = buffer[stopping]
+        running, done = running & ~stopping, some.stop
+        if steady and done < len(orders) and np.array_equal(before[0], run.flat):
+            again = _block(run, orders[:1], rates, 0.0)  # it may have been a cycle
+            if np.array_equal(before[0], run.flat):  # no: nothing will ever move again
+                reports[:, done:] = np.where(running, again, np.nan)
+                done = len(orders)
+            _copy(before, buffers)
+    return reports, running, done
 
-    def sigmoid_derivative(z: Array, a: Array, out: Array) -> None:
-        np.subtract(one, a, out)
-        np.multiply(a, out, out)
 
-    def leaky_relu(z: Array, a: Array, spare: Array) -> None:
-        np.multiply(z, leak, spare)
-        np.maximum(z, spare, out=a)
-
-    def leaky_relu_derivative(z: Array, a: Array, out: Array) -> None:
-        np.greater(z, zero, out)
-        np.maximum(out, leak, out=out)
-
-    def tanh_derivative(z: Array, a: Array, out: Array) -> None:
-        np.multiply(a, a, out)
-        np.subtract(one, out, out)
-
-    return {
-        "sigmoid": (sigmoid, sigmoid_derivative),
-        "relu": (lambda z, a, spare: np.maximum(z, zero, out=a), lambda z, a, out: np.greater(z, zero, out)),
-        "tanh": (lambda z, a, spare: np.tanh(z, a), tanh_derivative),
-        "leaky_relu": (leaky_relu, leaky_relu_derivative),
-        "none": (lambda z, a, spare: np.copyto(a, z), lambda z, a, out: out.fill(1)),
-    }
+def _copy(sources: Sequence[Array], targets: Sequence[Array]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target[...] = source

@@ -33,9 +33,8 @@ AXES: dict[str, Callable[[int, str], tuple[Problem, int]]] = {
 }
 
 
-def _beyond(problem: Problem, engine: str, epochs: int) -> int:
+def beyond(train: Callable[[int], object], epochs: int) -> int:
     """Return the bytes that a run needs at its peak beyond what it returns: parameters and history."""
-    train = train_funcnn(problem, engine)
     train(1)
     gc.collect()
     tracemalloc.start()
@@ -50,17 +49,17 @@ def lines(rounds: int) -> Iterator[dict[str, object]]:
     """Measure; give for each axis and engine the seconds and the ratios, doubling by doubling, and the bytes."""
     for axis, grown in AXES.items():
         for engine in ("compiled", "numpy"):
-            runs, beyond = {}, []
+            runs, held = {}, []
             for doubling in range(DOUBLINGS):
                 problem, epochs = grown(2**doubling, engine)
                 train = train_funcnn(problem, engine)
                 runs[str(2**doubling)] = lambda train=train, epochs=epochs: train(epochs)
                 if axis != "width":  # there the parameters themselves grow
-                    beyond.append(_beyond(problem, engine, epochs if axis == "epochs" else 2))
+                    held.append(beyond(train, epochs if axis == "epochs" else 2))
             taken = list(interleaved(runs, rounds).values())
             ratios = [
                 statistics.median(b / a for a, b in zip(small, large, strict=True))
                 for small, large in itertools.pairwise(taken)
             ]
             medians = [statistics.median(one) for one in taken]
-            yield {"axis": axis, "engine": engine, "seconds": medians, "ratios": ratios, "bytes": beyond}
+            yield {"axis": axis, "engine": engine, "seconds": medians, "ratios": ratios, "bytes": held}

@@ -1,0 +1,141 @@
+"""What an engine is: a record of facts and pure functions, which `train` calls and knows nothing else of."""
+
+import dis
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from ..records import Activation, Array, Params, Plan, State
+
+#: For each epoch an order of the samples, or None for the order they have.
+Orders = Sequence[Array | None]
+
+
+@attrs.frozen
+class Shapes:
+    """What an engine has to know of a run before it sees a number.
+
+    Parameters
+    ----------
+    sizes, biased, acts
+        Units per layer, input first; whether each layer has a bias; its activation.
+    members
+        Of an ensemble; None for one network.
+    samples, held
+        Of the training and of the validation data.
+    dtype
+        Name of the weights' dtype.
+    """
+
+    sizes: tuple[int, ...]
+    biased: tuple[bool, ...]
+    acts: tuple[str | Activation, ...]
+    members: int | None
+    samples: int
+    held: int = 0
+    dtype: str = "float64"
+
+
+def shapes_of(params: Params, samples: int, held: int = 0) -> Shapes:
+    """Return the shapes of a network and its data."""
+    first = params.layers[0].w
+    return Shapes(
+        (first.shape[-2], *(layer.w.shape[-1] for layer in params.layers)),
+        tuple(layer.b is not None for layer in params.layers),
+        tuple(layer.act for layer in params.layers),
+        first.shape[0] if first.ndim > 2 else None,
+        samples,
+        held,
+        str(first.dtype),
+    )
+
+
+@attrs.frozen(eq=False)
+class Data:
+    """Samples x (n, d) and targets y (n, k), each perhaps with a leading axis for members, and weights (n,) or None."""
+
+    x: Array
+    y: Array
+    weight: Array | None = None
+
+
+@attrs.frozen(eq=False)
+class Reports:
+    """What a span of epochs gave: (E,), or (E, K) for an ensemble; NaN where a member had stopped.
+
+    The validation's are None without such data.
+    """
+
+    loss: Array
+    accuracy: Array
+    val_loss: Array | None = None
+    val_accuracy: Array | None = None
+
+
+@attrs.frozen
+class Engine:
+    """A way to run a plan.
+
+    Parameters
+    ----------
+    name
+        What ``engine=`` calls it.
+    obstacle
+        ``obstacle(plan, shapes) -> str | None``: why it cannot run this, in a clause that a message can end with.
+    seconds
+        ``seconds(plan, shapes, epochs)``: about how long it takes, by a rule on sizes alone, so that the choice between
+        engines is the same everywhere.
+    cache
+        Bytes that a part of an ensemble may work on.
+    parallel
+        Whether it gains from several threads.
+    prepare
+        ``prepare(plan, shapes, data, validation) -> prepared``: opaque, and may hold buffers.
+    epochs
+        ``epochs(prepared, state, orders, rates) -> (State, Reports)``: train an epoch for each of ``orders``;
+        ``rates`` (updates,) or (updates, K) holds the learning rate of each update of them. The same state gives the
+        same bits, however often.
+    """
+
+    name: str
+    obstacle: Callable[[Plan, Shapes], str | None]
+    seconds: Callable[[Plan, Shapes, int], float]
+    cache: int
+    parallel: bool
+    prepare: Callable[[Plan, Shapes, Data, Data | None], Any]
+    epochs: Callable[[Any, State, Orders, Array], tuple[State, Reports]]
+
+
+def weights(shapes: Shapes) -> int:
+    """Return the number of weights of a network, biases aside."""
+    return sum(a * b for a, b in zip(shapes.sizes, shapes.sizes[1:], strict=False))
+
+
+def units(shapes: Shapes) -> int:
+    """Return the number of units of a network, the input's aside."""
+    return sum(shapes.sizes[1:])
+
+
+def updates(plan: Plan, shapes: Shapes) -> int:
+    """Return the number of updates of an epoch."""
+    return -(-shapes.samples // plan.batch_size)
+
+
+def reads_only_weights_and_data(plan: Plan, orders: Orders, rates: Array) -> bool:
+    """Tell whether all the updates of these epochs depend on weights and data alone.
+
+    Then an epoch that moves no weight is followed by others like it.
+    """
+    update = plan.optimizer.update
+    code = getattr(update, "__code__", None)
+    t = code.co_varnames[3] if code is not None and code.co_argcount == 6 else None
+    counts = t is None or t in _loaded(code)
+    return plan.optimizer.slots == 0 and not counts and orders[0] is None and bool((rates == rates[:1]).all())
+
+
+@functools.lru_cache(maxsize=64)
+def _loaded(code: Any) -> frozenset[str]:
+    """Return the names of the variables that a function reads."""
+    return frozenset(str(one.argval) for one in dis.get_instructions(code) if one.opname.startswith("LOAD_"))
