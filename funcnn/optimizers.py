@@ -142,13 +142,10 @@ def penalised(g: Array, w: Array, l2: float) -> Array:
 
 
 def shrunk(squares: Array, clip: float) -> Array:
-    """Return min(1, c / ‖g‖) for a gradient of this squared norm; Pascanu, Mikolov & Bengio 2013, algorithm 1.
-
-    A gradient that is 0 or not finite stays what it is.
-    """
+    """Return min(1, c / ‖g‖) for a gradient of this squared norm; Pascanu, Mikolov & Bengio 2013, algorithm 1."""
     xp = squares.__array_namespace__()
     norm = xp.sqrt(squares)
-    return xp.where(norm > clip, clip / norm, xp.ones_like(norm))
+    return clip / xp.where(norm > clip, norm, xp.full_like(norm, clip))
 
 
 def clip_scale(grads: Sequence[Array], clip: float) -> Array:

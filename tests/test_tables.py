@@ -1,0 +1,203 @@
+"""Every entry of every table, and records of one's own: all engines train alike, or say that they cannot.
+
+`numpy` has the bits of the plain loop of `step`, which is the definition; the others are within 1e-12 of it.
+"""
+
+import itertools
+
+import attrs
+import numpy as np
+import pytest
+
+import funcnn
+from funcnn import Activation, Loss, Optimizer, Plan, engines
+
+OTHERS = [name for name in engines.ENGINES if name != "numpy"]
+
+BUMP = Activation("bump", lambda z: z / (1 + z * z), lambda z, a: (1 - z * z) / ((1 + z * z) * (1 + z * z)))
+QUARTIC = Loss("quartic", lambda p, y: (p - y) ** 4 / 4, lambda p, y: (p - y) ** 3, "mean_samples")
+SOFTMAX = Loss(
+    "softmax cross-entropy",
+    lambda z, y, row: y * (row - z),
+    lambda z, y, row: z.__array_namespace__().exp(z - row) - y,
+    "mean_samples",
+    row="logsumexp",
+)
+
+
+def _with_friction(w, g, slots, t, lr, hyper):
+    velocity = hyper[0] * slots[0] + g
+    return w - lr * (1 - 0.1 / t) * velocity, (velocity,)
+
+
+FRICTION = Optimizer("friction", _with_friction, 1, (0.9,))
+
+#: How a run may go, whatever is trained.
+WAYS = {
+    "members": [None, 3, 9],
+    "batch_size": [1, 5, "full"],
+    "bias": [False, True],
+    "clip": [None, 0.05],
+    "l2": [0.0, 0.03],
+    "weighted": [False, True],
+    "shuffle": [False, True],
+    "held": [False, True],
+}
+TABLES = {
+    "act": list(funcnn.ACTIVATIONS),
+    "loss": list(funcnn.LOSSES),
+    "optimizer": list(funcnn.OPTIMIZERS),
+    "outputs": [1, 3],
+}
+#: Each set of functions of one's own is compiled anew, for seconds: so there are few of them.
+OWN = {"act": [BUMP], "loss": [QUARTIC], "optimizer": [FRICTION], "outputs": [1]}
+OWN_ROW = {"act": [BUMP], "loss": [SOFTMAX], "optimizer": [FRICTION], "outputs": [3]}
+PLAIN = {name: values[0] for name, values in (WAYS | TABLES).items()}
+
+
+def pairwise(choices):
+    """Return cases in which every two choices of different kinds occur together."""
+    pairs = {
+        ((one, i), (other, j))
+        for one, other in itertools.combinations(choices, 2)
+        for i in range(len(choices[one]))
+        for j in range(len(choices[other]))
+    }
+    cases = []
+    while pairs:
+        picked = dict(min(pairs))  # begin with a pair that is still open, and choose the rest for what it adds
+        for kind in [kind for kind in choices if kind not in picked]:
+            gains = [
+                sum(len({*pair} & {(kind, i), *picked.items()}) == 2 for pair in pairs)
+                for i in range(len(choices[kind]))
+            ]
+            picked[kind] = gains.index(max(gains))
+        pairs -= {pair for pair in pairs if {*pair} <= {*picked.items()}}
+        cases.append({kind: choices[kind][picked[kind]] for kind in choices})
+    return cases
+
+
+def named(case):
+    return "-".join(str(getattr(value, "name", value)) for value in case.values())
+
+
+CASES = {
+    named(case): case
+    for case in (
+        *pairwise(TABLES | WAYS),
+        *pairwise(OWN | WAYS),
+        *pairwise(OWN_ROW | WAYS),
+        {**PLAIN, "act": BUMP},
+        {**PLAIN, "loss": QUARTIC},
+        {**PLAIN, "optimizer": FRICTION},
+    )
+}
+
+
+def made(case):
+    """Return parameters, data, and the arguments of `train` for a case."""
+    sizes, n, outputs = (2, 4, case["outputs"]), 12, case["outputs"]
+    seed = 3 if case["members"] is None else range(case["members"])
+    act, bias = case["act"], case["bias"]
+    params = funcnn.init(sizes, seed=seed, act=act, bias=bias, scheme="glorot")
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(n, 2))
+    y = np.eye(outputs)[rng.integers(outputs, size=n)] if outputs > 1 else rng.integers(0, 2, (n, 1)).astype(float)
+    some = {name: case[name] for name in ("loss", "optimizer", "batch_size", "clip", "l2", "shuffle")}
+    some["lr"] = 0.05 if case["members"] is None else np.linspace(0.02, 0.05, case["members"])
+    some["weight"] = rng.uniform(size=n) if case["weighted"] else None
+    some["validation"] = (x[:7] + 0.1, y[:7]) if case["held"] else None
+    return params, x, y, some
+
+
+def plain_loop(params, x, y, some, epochs):
+    """Return the state after the fold of `step`, written out."""
+    n = len(x)
+    rows = n if some["batch_size"] == "full" else some["batch_size"]
+    loss = funcnn.LOSSES.get(some["loss"], some["loss"])
+    optimizer = funcnn.OPTIMIZERS.get(some["optimizer"], some["optimizer"])
+    plan = Plan(loss, optimizer, rows, some["clip"], some["l2"])
+    state = funcnn.fresh_state(plan, params)
+    for epoch in range(epochs):
+        order = np.random.default_rng([0, epoch]).permutation(n) if some["shuffle"] else np.arange(n)
+        for begin in range(0, n, rows):
+            batch = order[begin : begin + rows]
+            weight = None if some["weight"] is None else some["weight"][batch]
+            state, _ = funcnn.step(plan, state, x[batch], y[batch], some["lr"], weight)
+    return state
+
+
+def assert_near(ours, theirs, tolerance=1e-12):
+    for mine, its in zip(ours.layers, theirs.layers, strict=True):
+        for name in ("w", "b"):
+            if getattr(mine, name) is not None:
+                scale = np.abs(getattr(mine, name)).max()
+                np.testing.assert_allclose(
+                    getattr(its, name), getattr(mine, name), rtol=tolerance, atol=tolerance * scale
+                )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_engines_train_alike(name, bits):
+    params, x, y, some = made(CASES[name])
+    final, history = funcnn.train(params, x, y, epochs=20, engine="numpy", log_every=7, **some)
+    assert any((a.w != b.w).any() for a, b in zip(final.layers, params.layers, strict=True))
+    state = plain_loop(params, x, y, some, 20)
+    assert bits(final) == bits(state.params)
+    assert bits(history.state.slots) == bits(state.slots)
+    assert (history.state.t, history.state.epoch) == (state.t, 20)
+    for engine in OTHERS:
+        theirs, told = funcnn.train(params, x, y, epochs=20, engine=engine, log_every=7, **some)
+        assert told.engine == engine
+        assert_near(final, theirs)
+        for slot, its in zip(history.state.slots, told.state.slots, strict=True):
+            assert_near(slot, its, 1e-11)
+        np.testing.assert_allclose(told.loss, history.loss, rtol=1e-11)
+        np.testing.assert_array_equal(told.accuracy, history.accuracy)
+        if some["validation"]:
+            np.testing.assert_allclose(told.val_loss, history.val_loss, rtol=1e-11)
+            np.testing.assert_array_equal(told.val_accuracy, history.val_accuracy)
+            np.testing.assert_array_equal(told.best[0], history.best[0])
+            assert_near(history.best[1], told.best[1])
+
+
+@pytest.mark.parametrize("act", funcnn.ACTIVATIONS)
+@pytest.mark.parametrize("loss", funcnn.LOSSES)
+@pytest.mark.parametrize("optimizer", funcnn.OPTIMIZERS)
+def test_every_entry_trains_alike_in_float32(act, loss, optimizer):
+    case = {**PLAIN, "act": act, "loss": loss, "optimizer": optimizer, "batch_size": 5, "bias": True}
+    params, x, y, some = made(case)
+    small = funcnn.Params(attrs.evolve(l, w=l.w.astype(np.float32), b=l.b.astype(np.float32)) for l in params.layers)
+    final, _ = funcnn.train(small, x, y, epochs=20, engine="numpy", **some)
+    for engine in OTHERS:
+        assert_near(final, funcnn.train(small, x, y, epochs=20, engine=engine, **some)[0], 1e-5)
+
+
+class Counter:
+    """An update that counts its calls: no engine but `numpy` can know what it does."""
+
+    calls = 0
+
+
+def _counting(w, g, slots, t, lr, hyper):
+    Counter.calls += 1
+    return w - lr * g, slots
+
+
+CANNOT = {
+    "act": Activation("looked up", lambda z: np.vectorize(abs)(z), lambda z, a: np.sign(z)),
+    "loss": Loss("ranked", lambda p, y: (p - y) ** 2, lambda p, y: (p - y) * np.argsort(np.argsort(p, 0), 0)),
+    "optimizer": Optimizer("counting", _counting),
+}
+
+
+@pytest.mark.parametrize("kind", CANNOT)
+def test_an_engine_that_cannot_run_a_record_says_so_and_auto_takes_another(kind):
+    params, x, y, some = made({**PLAIN, kind: CANNOT[kind]})
+    for engine in OTHERS:
+        message = rf"engine '{engine}' cannot run this: the \w+ '{CANNOT[kind].name}' .*; engine='numpy' can"
+        with pytest.raises(ValueError, match=message):
+            funcnn.train(params, x, y, epochs=2, engine=engine, **some)
+    # Long enough that another engine would be asked, but for an obstacle; it is not run that long.
+    _, history = funcnn.train(params, x, y, epochs=10**6, stop=lambda history: True, **some)
+    assert history.engine == "numpy"
