@@ -8,7 +8,7 @@
 """
 
 from .activations import ACTIVATIONS
-from .datasets import DATASETS, dataset, linear, xor
+from .data import DATASETS, dataset, linear, xor
 from .diagnosis import Diagnosis, diagnose
 from .experiments import DEFAULT_SEED, Experiment, Run, member, run, scores
 from .losses import LOSSES, accuracy, half_sse, mse

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from . import validation
-from .datasets import dataset
+from .data import dataset
 from .losses import accuracy, loss_named
 from .network import forward, init
 from .optimizers import shapes
