@@ -1,7 +1,6 @@
 """Experiments described as data, and what running one gives."""
 
 from collections.abc import Callable
-from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -57,22 +56,6 @@ class Experiment:
     data_seed: int | tuple[int, ...] = 0
     log_every: int = 500
     engine: str = "auto"
-
-
-#: The experiments of the lab report, by the report's names.
-SUITES = MappingProxyType(
-    {
-        "network": (Experiment(),),
-        "base": (Experiment(data="linear"), Experiment(data="xor")),
-        "learning-rate": tuple(Experiment(data=data, lr=lr) for lr in (0.01, 0.1, 1.0) for data in ("linear", "xor")),
-        "hidden-units": tuple(Experiment(data=data, hidden=(h, h)) for h in (2, 3, 4) for data in ("linear", "xor")),
-        "no-activation": tuple(
-            Experiment(data=data, act=act) for act in ("sigmoid", "none") for data in ("linear", "xor")
-        ),
-        "relu": (Experiment(data="linear", act="relu"), Experiment(data="xor", act="relu")),
-        "dead-relu": (Experiment(data="xor", act="relu"),),
-    }
-)
 
 
 @attrs.frozen

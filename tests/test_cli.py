@@ -111,7 +111,7 @@ def test_quiet_prints_the_result_only():
 
 
 def test_report_weights_replay_the_report(tmp_path):
-    weights = Path(__file__).parents[1] / "cli" / "report" / "xor_initial_weights.json"
+    weights = Path(__file__).parents[1] / "funcnn" / "lab" / "report" / "xor_initial_weights.json"
     lines = call("run", "xor", "--params", str(weights)).stdout.splitlines()
     assert lines[0].startswith("epoch 0 loss : 0.3386646")
     assert "Iter 0 | Ground truth: 0.0 | prediction: 0.02722" in lines
