@@ -272,6 +272,17 @@ def run_python(code: str) -> str:
     ).stdout.strip()
 
 
+@pytest.mark.parametrize("words", [["--help"], ["run", "xor", "--epochs", "3"], ["run", "xro"]])
+def test_python_m_funcnn_is_the_same_program(words):
+    programs = [
+        subprocess.run([sys.executable, "-m", name, *words], capture_output=True, text=True, encoding="utf-8")
+        for name in ("funcnn", "funcnn_cli")
+    ]
+    one, other = [(program.returncode, program.stdout, program.stderr) for program in programs]
+    assert one == other
+    assert one[1 if one[0] == 0 else 2].startswith(("Usage: funcnn", "epoch 0 loss : "))
+
+
 def test_imports_bring_in_no_more_than_they_need():
     heavy = "{'click', 'matplotlib', 'numba', 'jax'}"
     assert run_python(f"import funcnn, sys; print(sorted({heavy} & set(sys.modules)))") == "[]"
