@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..diagnosis import dead_layers, diagnose, diverged
+from ..diagnosis import Diagnosis, dead_layers, diagnose, diverged
 from ..experiments import Experiment, Run, member, run, scores
 from ..network import forward
 from ..records import Layer, Params
@@ -186,9 +186,9 @@ class Deaths:
     share: float
     at_once: float
     first_seed: int
-    first: str
+    first: Diagnosis
     run: Run
-    latest: str
+    latest: Diagnosis
     dying: Run  # the same run up to some time after its death, with the gradient norm measured often
 
 
@@ -204,8 +204,8 @@ def deaths(result: Result) -> Deaths | None:
         float(np.mean(result.dead)),
         sum(diagnosis.epoch == 0 for _, diagnosis in found) / len(result.dead),
         int(first.experiment.seed),  # type: ignore[arg-type]
-        why.message.split(":")[0],
+        why,
         latest,
-        late.message.split(":")[0],
+        late,
         run(attrs.evolve(latest.experiment, epochs=2 * epoch + 20, log_every=1 + epoch // 40)),
     )

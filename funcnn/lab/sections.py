@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import plotting
+from ..diagnosis import headline
 from ..experiments import Experiment, scores
 from ..network import forward
 from .numbers import report_accuracies, report_numbers
@@ -287,7 +288,7 @@ def _dead_relu(results: Results) -> Parts:
     found = deaths(results[SUITES["dead-relu"][0]])
     if found is None:
         return {"dead_text": "None of these seeds dies; more seeds will show one that does."}, {}
-    log = report_numbers()["dead_relu"]["training_log"]
+    log, seed = report_numbers()["dead_relu"]["training_log"], found.run.experiment.seed
     text, figures = _pictures(
         {
             "dead-relu-gradients": ("gradient norm of each layer", plotting.gradient_norms(found.dying)),
@@ -296,12 +297,12 @@ def _dead_relu(results: Results) -> Parts:
     )
     words = [
         f"{share(found.share)} of the seeds end so, {share(found.at_once)} in their very first epoch. The first seed",
-        f"that dies is {found.first_seed}: {found.first}. The one that learned longest before it died is",
-        f"{found.run.experiment.seed}: {found.latest}. Here is that one beside the report's log, and the norm of each",
+        f"that dies is {found.first_seed}: {headline(found.first)}. The one that learned longest before it died is",
+        f"{seed}: {headline(found.latest)}. Here is that one beside the report's log, and the norm of each",
         "layer's gradient, which falls to exactly 0 and stays there.",
         "",
         table(
-            ["epoch", "report", f"ours, seed {found.run.experiment.seed}"],
+            ["epoch", "report", f"ours, seed {seed}"],
             [[str(epoch), repr(loss), repr(float(found.run.history.loss[epoch]))] for epoch, loss in log],
         ),
         text,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from ..diagnosis import diagnose
+from ..diagnosis import diagnose, when
 from ..experiments import Run, check_solo, member
 from ..records import Array
 from ..validation import whole
@@ -42,8 +42,7 @@ def learning_curve(run: Run) -> Figure:
         _epoch_axis(bottom, history.epoch)
         figure.align_ylabels()
         if trouble and trouble.epoch is not None:
-            words = trouble.message.split(":")[0].split()[-4:]  # "diverged at epoch 3", "dead since epoch 402"
-            _mark_epoch(top, trouble.epoch, " ".join(words))
+            _mark_epoch(top, trouble.epoch, when(trouble))
             _mark_epoch(bottom, trouble.epoch)
         return settled(figure)
 
