@@ -5,9 +5,11 @@ Only Click is imported here; what a command needs, it imports when it runs, so t
 
 import click
 
+from .list import list_names
+from .plot import plot
 from .reproduce import reproduce
 from .run import run
-from .view import list_names, plot, show
+from .show import show
 
 EXAMPLES = """\b
 Examples:

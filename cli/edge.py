@@ -1,11 +1,15 @@
-"""What the commands share at their edge: users' mistakes as one-line errors, and progress on a terminal only."""
+"""What the commands share at their edge: users' mistakes as one-line errors, progress on a terminal only, arguments."""
 
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
+
+#: The argument of the commands that look at a saved run.
+RUN_FILE = click.argument("file", metavar="RUN.npz", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
 @contextlib.contextmanager
@@ -48,3 +52,15 @@ class Listed(click.ParamType[Any]):
         except ValueError:
             self.fail(f"{value!r} is not a list like {self.name}", param, ctx)
         return values[0] if self.single and len(values) == 1 else values
+
+
+def load_run(file: Path) -> Any:
+    """Load a saved run, and refuse what is not the run of one network."""
+    import funcnn
+    from funcnn.experiments import check_solo
+
+    result = funcnn.load(file)
+    if not isinstance(result, funcnn.Run):
+        raise ValueError(f"{file} holds {type(result).__name__}, not a run")
+    check_solo(result)
+    return result

@@ -11,6 +11,7 @@ import numpy as np
 
 import funcnn
 from funcnn import Run
+from funcnn.diagnosis import explain
 
 
 def log_lines(run: Run) -> list[str]:
@@ -34,7 +35,7 @@ def result_line(run: Run) -> str:
 def diagnosis_lines(run: Run) -> list[str]:
     """Return the one line that says why the run failed, or nothing."""
     diagnosis = funcnn.diagnose(run)
-    return [f"diagnosis: {diagnosis.message}"] if diagnosis else []
+    return [f"diagnosis: {explain(diagnosis)}"] if diagnosis else []
 
 
 def predictions(run: Run, data: funcnn.Dataset) -> Any:
@@ -60,8 +61,13 @@ def summary(run: Run) -> dict[str, Any]:
             "ground_truth": run.test.y.tolist(),
             "predictions": predictions(run, run.test).tolist(),
         },
-        "diagnosis": attrs.asdict(diagnosis) if diagnosis else None,
+        "diagnosis": _said(diagnosis) if diagnosis else None,
     }
+
+
+def _said(diagnosis: funcnn.Diagnosis) -> dict[str, Any]:
+    facts = {name: getattr(diagnosis, name) for name in ("kind", "epoch", "layer")}
+    return {**facts, "message": explain(diagnosis)}
 
 
 def to_json(value: Any) -> str:

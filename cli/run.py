@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from .edge import Listed, progress, users_mistakes
+from .plot import draw
 
 
 @click.command()
@@ -95,14 +96,3 @@ def write(result: Any, out: Path, *, plots: bool) -> None:
     write_file(out / "summary.json", listing.to_json(listing.summary(result)).encode())
     if plots:
         draw(result, out, "png")
-
-
-def draw(result: Any, out: Path, form: str) -> list[Path]:
-    """Draw the pictures of a run into a folder and return their paths."""
-    from funcnn import plotting
-
-    paths = []
-    for name, picture in plotting.PICTURES.items():
-        paths.append(out / f"{name}.{form}")
-        plotting.save(picture(result), paths[-1])
-    return paths

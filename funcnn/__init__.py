@@ -8,7 +8,7 @@
 """
 
 from .activations import ACTIVATIONS
-from .datasets import DATASETS, dataset, linear, xor
+from .data import DATASETS, dataset, linear, xor
 from .diagnosis import Diagnosis, diagnose
 from .experiments import DEFAULT_SEED, Experiment, Run, member, resume, run, scores, weights_sha256
 from .losses import LOSSES

@@ -2,14 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from types import MappingProxyType
 from typing import Any
 
 import attrs
 import numpy as np
 
 from . import engines, losses, validation
-from .datasets import dataset
+from .data import dataset
 from .losses import loss_named, report_of
 from .metrics import accuracy, decision
 from .network import forward, init
@@ -64,22 +63,6 @@ class Experiment:
     engine: str = "auto"
     start: str | None = None
     start_sha256: str | None = None
-
-
-#: The experiments of the lab report, by the report's names.
-SUITES = MappingProxyType(
-    {
-        "network": (Experiment(),),
-        "base": (Experiment(data="linear"), Experiment(data="xor")),
-        "learning-rate": tuple(Experiment(data=data, lr=lr) for lr in (0.01, 0.1, 1.0) for data in ("linear", "xor")),
-        "hidden-units": tuple(Experiment(data=data, hidden=(h, h)) for h in (2, 3, 4) for data in ("linear", "xor")),
-        "no-activation": tuple(
-            Experiment(data=data, act=act) for act in ("sigmoid", "none") for data in ("linear", "xor")
-        ),
-        "relu": (Experiment(data="linear", act="relu"), Experiment(data="xor", act="relu")),
-        "dead-relu": (Experiment(data="xor", act="relu"),),
-    }
-)
 
 
 @attrs.frozen

@@ -90,6 +90,15 @@ def classes(y_hat: Array, decision: Decision) -> Array:
     return xp.where(above, xp.full_like(y_hat, decision.high), xp.full_like(y_hat, decision.low))
 
 
+def labels(y_hat: Array, decision: Decision) -> Array:
+    """Return the number of each sample's class, (..., n): of several thresholded outputs, output j counts 2^j."""
+    xp = y_hat.__array_namespace__()
+    if decision.kind == "largest":
+        return xp.argmax(y_hat, axis=-1)
+    above = xp.astype(y_hat > decision.threshold, xp.int64)
+    return xp.sum(above * 2 ** xp.arange(y_hat.shape[-1]), axis=-1)
+
+
 def right(y_hat: Array, y: Array, decision: Decision) -> Array:
     """Tell for each sample whether every output is decided as its target says, (..., n).
 

@@ -111,7 +111,7 @@ def test_quiet_prints_the_result_only():
 
 
 def test_report_weights_replay_the_report(tmp_path):
-    weights = Path(__file__).parents[1] / "cli" / "report" / "xor_initial_weights.json"
+    weights = Path(__file__).parents[1] / "funcnn" / "lab" / "report" / "xor_initial_weights.json"
     lines = call("run", "xor", "--params", str(weights)).stdout.splitlines()
     assert lines[0].startswith("epoch 0 loss : 0.3386646")
     assert "Iter 0 | Ground truth: 0.0 | prediction: 0.02722" in lines
@@ -270,6 +270,17 @@ def run_python(code: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     ).stdout.strip()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "xor", "--epochs", "3"], ["run", "xro"]])
+def test_python_m_funcnn_is_the_same_program(words):
+    programs = [
+        subprocess.run([sys.executable, "-m", name, *words], capture_output=True, text=True, encoding="utf-8")
+        for name in ("funcnn", "funcnn_cli")
+    ]
+    one, other = [(program.returncode, program.stdout, program.stderr) for program in programs]
+    assert one == other
+    assert one[1 if one[0] == 0 else 2].startswith(("Usage: funcnn", "epoch 0 loss : "))
 
 
 def test_imports_bring_in_no_more_than_they_need():

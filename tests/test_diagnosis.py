@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import funcnn
-from funcnn import Experiment, Layer, Params
+from funcnn import Diagnosis, Experiment, Layer, Params
+from funcnn.diagnosis import explain, headline, when
 
 ENGINES = ["numpy", "compiled"]
 DEAD = 10 / 21  # the loss on XOR of a network that always says 0
@@ -161,3 +162,72 @@ def test_advice_fits_the_network():
     assert re.search("saturated since epoch 1: try another seed or a lower learning rate$", saturated.message)
     single = funcnn.diagnose(funcnn.run(funcnn.Experiment(hidden=())))
     assert "without a hidden layer the boundary is a line" in single.message
+
+
+WORDS = [
+    (
+        Diagnosis("diverged", 3, lr=3.0, remedies=("lower lr",)),
+        "diverged at epoch 3",
+        "diverged at epoch 3",
+        "diverged at epoch 3: try a lower learning rate than 3",
+    ),
+    (
+        Diagnosis("dead", 402, 0, remedies=("another seed", "lower lr", "leaky_relu")),
+        "dead since epoch 402",
+        "all units of hidden layer 1 dead since epoch 402",
+        "all units of hidden layer 1 dead since epoch 402: try another seed, a lower learning rate, or leaky_relu",
+    ),
+    (
+        Diagnosis("dead", 5, 2, output=True, saturated=True, since=False, remedies=("another seed", "lower lr")),
+        "saturated by epoch 5",
+        "all units of the output layer saturated by epoch 5",
+        "all units of the output layer saturated by epoch 5: try another seed or a lower learning rate",
+    ),
+    (
+        Diagnosis("plateau", loss=0.25, lacks="activation", remedies=("activation",)),
+        "plateau",
+        "plateau",
+        "plateau: the loss stands near 0.25: without activation the output is linear in x; try sigmoid, tanh or relu",
+    ),
+    (
+        Diagnosis("unfinished", fall=0.123, epochs=900, remedies=("more epochs",)),
+        "not learned yet",
+        "not learned yet",
+        "not learned yet: the loss still fell by 12% over the last 900 epochs; try more epochs",
+    ),
+    (
+        Diagnosis("unfinished", epochs=1, remedies=("more epochs",)),
+        "not learned yet after one epoch",
+        "not learned yet after one epoch",
+        "not learned yet after one epoch; try more epochs",
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "moment", "title", "sentence"), WORDS)
+def test_words_are_made_of_facts(said, moment, title, sentence):
+    assert (when(said), headline(said), explain(said), said.message) == (moment, title, sentence, sentence)
+
+
+def test_a_dead_layer_below_a_bias_that_still_learns_is_dead_by_an_epoch_that_was_logged():
+    start = Params(
+        [Layer(np.full((2, 1), -1.0), np.zeros((1, 1)), "relu"), Layer(np.ones((1, 1)), np.zeros((1, 1)), "none")]
+    )
+    e = Experiment(act=("relu", "none"), hidden=(1,), bias=True, lr=0.01, epochs=20, batch_size="full")
+    said = funcnn.diagnose(funcnn.run(e, start=start))
+    assert (said.kind, said.epoch, said.layer, said.output, said.since) == ("dead", 0, 0, False, False)
+    assert headline(said) == "all units of hidden layer 1 dead by epoch 0"
+
+
+def test_the_facts_of_a_diagnosis_are_those_of_the_run():
+    saturated = funcnn.diagnose(funcnn.run(Experiment(lr=1e9)))
+    assert (saturated.saturated, saturated.since, saturated.remedies) == (True, True, ("another seed", "lower lr"))
+    run = funcnn.run(Experiment(hidden=(), epochs=500))
+    plateau = funcnn.diagnose(run)
+    assert (plateau.loss, plateau.lacks) == (run.history.loss[-1], "hidden layer")
+    run = funcnn.run(Experiment(act="leaky_relu", lr=3.0, seed=13, epochs=300))
+    assert funcnn.diagnose(run).lr == 3.0
+    run = funcnn.run(Experiment(act="none", epochs=5))
+    unfinished = funcnn.diagnose(run)
+    assert (unfinished.kind, unfinished.epochs) == ("unfinished", 2)
+    assert unfinished.fall == 1 - run.history.loss[-1] / run.history.loss[-2]

@@ -345,5 +345,10 @@ def test_settings_are_neither_changed_nor_heeded(learned, tmp_path):
     assert isinstance(figure, Figure)
 
 
+def test_the_style_is_there_for_any_figure():
+    with matplotlib.style.context("funcnn.plotting.funcnn"):
+        assert matplotlib.rcParams["svg.hashsalt"] == "funcnn"
+
+
 def test_pictures_name_functions_of_this_module():
     assert {name: getattr(plotting, name) for name in plotting.PICTURES} == dict(plotting.PICTURES)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from funcnn_cli import main
 
 import funcnn
-from funcnn import Experiment
+from funcnn import Experiment, lab
 from goldens import compare
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def test_every_number_of_the_report_is_on_the_page(page):
         elif isinstance(value, int | float):
             yield value
 
-    for value in numbers(json.loads((ROOT / "cli" / "report" / "report.json").read_text())):
+    for value in numbers(json.loads((ROOT / "funcnn" / "lab" / "report" / "report.json").read_text())):
         forms = {f"{value:.9g}", f"{value:.8f}", f"{value:.5f}", f"{value:.6g}", f"{value:.2f}", f"{value:.1f}"}
         assert on_page & (forms | {repr(value), f"{value:g}", f"{value:,}"}), value
 
@@ -129,13 +129,10 @@ def test_committed_page_is_what_the_command_says_it_is():
 def test_without_numba_it_says_beforehand_how_long_it_takes(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "funcnn.engines.compiled", None)
     monkeypatch.delattr(funcnn.engines, "compiled", raising=False)
-    monkeypatch.setattr(sys.modules["funcnn_cli.reproduce"], "_collect", _only_forewarned)
+    monkeypatch.setattr(lab, "reproduce", _only_forewarned)
     result = CliRunner().invoke(main, ["reproduce", "dead-relu", "--seeds", "2", "--out", str(tmp_path)])
     assert "numba is not installed: this will take about" in result.stderr
 
 
-def _only_forewarned(ensembles, seeds, jobs):
-    from funcnn_cli.reproduce import _forewarn
-
-    _forewarn(ensembles, seeds, jobs)
+def _only_forewarned(*names, **options):
     raise SystemExit(0)

@@ -1,12 +1,12 @@
-"""The data sets of the lab."""
+"""The toy data sets of the lab."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
-from . import validation
-from .records import Array, Dataset, read_only
+from .. import validation
+from ..records import Array, Dataset, read_only
 
 
 def _dataset(x: Array, y: Array, name: str) -> Dataset:

@@ -1,81 +1,30 @@
-"""The report reproduced: one Markdown page with every table and picture.
-
-The words are in ``report/page.md``, in sections named by the experiments; this module makes what stands in them:
-numbers, tables and pictures.
-"""
+"""What stands in the sections of the page: numbers, tables and pictures."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from importlib.resources import files
-from string import Template
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-import funcnn
-from funcnn import Experiment, plotting
-from funcnn.experiments import SUITES
+from .. import plotting
+from ..diagnosis import headline
+from ..experiments import Experiment, scores
+from ..network import forward
+from .numbers import report_accuracies, report_numbers
+from .results import APART, Result, accuracy_row, deaths, log_rows, replay
+from .statistics import HIGH, LOW, commonest, quantile, standing
+from .suites import SUITES
+from .texts import label, number, percent, share, table
 
-from . import results as lab
-from .results import Result, share
+Results = Mapping[Experiment, Result]
 
-Results = dict[Experiment, Result]
+
 Figures = dict[str, Figure]
+
+
 #: What the words of a section need: texts by placeholder, and the pictures they show by file name.
 Parts = tuple[dict[str, str], Figures]
-
-
-def render(
-    ids: Sequence[str], results: Results, spread: Sequence[dict[str, Any]], seeds: int, command: str
-) -> tuple[str, Figures]:
-    """Return the page with the sections of these experiments, and the pictures on it by file name."""
-    text = (files(__package__) / "report" / "page.md").read_text(encoding="utf-8")
-    introduction, *rest = re.split(r"<!-- ([a-z-]+) -->\n", text)
-    sections = dict(zip(rest[::2], rest[1::2], strict=True))
-    parts: dict[str, str] = {
-        "seeds": str(seeds),
-        "last_seed": str(seeds - 1),
-        "default_seed": str(funcnn.DEFAULT_SEED),
-        "default_data_seed": str(Experiment().data_seed),
-        "command": command,
-        "converged": str(lab.CONVERGED),
-    }
-    parts |= _spread(spread)
-    figures: Figures = {}
-    for name in ids:
-        texts, pictures = SECTIONS[name](results)
-        parts |= texts
-        figures |= pictures
-    judged = lab.conclusions(results)
-    parts["conclusions"] = "\n".join(_conclusion(conclusion, figures) for conclusion in judged)
-    chosen = [introduction, *(sections[name] for name in ids), *([sections["conclusions"]] if judged else [])]
-    page = Template("".join(chosen)).substitute(parts)
-    return re.sub(r"\n{3,}", "\n\n", page).rstrip() + "\n", figures
-
-
-def percent(value: float | None) -> str:
-    """Return a share as a percentage with the report's two digits."""
-    return "–" if value is None else f"{100 * value:.2f}"
-
-
-def number(value: float) -> str:
-    """Return a loss with six significant digits, or the word for one that is not finite."""
-    return f"{value:.6g}" if np.isfinite(value) else "diverged"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; all columns but the first are to the right."""
-    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
-
-
-def label(e: Experiment) -> str:
-    """Return in words what tells an experiment from the others."""
-    parts = [e.data, "no activation" if e.act == "none" else str(e.act)]
-    parts += [f"lr {e.lr:g}"] if e.lr != Experiment().lr else []
-    parts += [f"{e.hidden[0]} units"] if e.hidden != Experiment().hidden else []
-    return ", ".join(parts)
 
 
 def _pictures(pictures: dict[str, tuple[str, Figure]]) -> tuple[str, Figures]:
@@ -84,26 +33,17 @@ def _pictures(pictures: dict[str, tuple[str, Figure]]) -> tuple[str, Figures]:
     return "\n".join(lines) + "\n", {f"{name}.svg": figure for name, (_, figure) in pictures.items()}
 
 
-def _conclusion(conclusion: lab.Conclusion, figures: Figures) -> str:
-    """Return a conclusion with those of its learning curves that are on the page."""
-    verdict = conclusion.verdict[0].upper() + conclusion.verdict[1:]
-    names = [(f"{_named(e, 'learning')}.svg", label(e)) for e in conclusion.shown]
-    lines = [
-        f'<img src="{name}" alt="learning curve: {words}" width="49%">' for name, words in names if name in figures
-    ]
-    return "\n".join([f"**“{conclusion.said}”** {verdict}.", "", conclusion.found, "", *lines, ""])
-
-
-def _named(e: Experiment, kind: str) -> str:
+def picture_name(e: Experiment, kind: str) -> str:
+    """Return the name, without suffix, of an experiment's picture of this kind."""
     return "-".join([re.sub(r"[^a-z0-9.]+", "-", label(e)), kind])
 
 
 def _curves(results: Results, experiments: Iterable[Experiment]) -> tuple[str, Figures]:
     """Return the learning curves: band over the seeds, the default run, and the report's log where there is one."""
-    logs = {Experiment(data=data): base["training_log"] for data, base in lab.report_numbers()["base"].items()}
+    logs = {Experiment(data=data): base["training_log"] for data, base in report_numbers()["base"].items()}
     return _pictures(
         {
-            _named(e, "learning"): (
+            picture_name(e, "learning"): (
                 f"learning curve: {label(e)}",
                 # The default run is the member after the seeds.
                 plotting.learning_band(results[e].ensemble, seeds, logs.get(e), among=slice(seeds)),
@@ -121,7 +61,7 @@ def _truths(results: Results, experiments: Iterable[Experiment]) -> tuple[str, F
     )
     return _pictures(
         {
-            _named(e, kind): (f"{words}: {label(e)}", draw(results[e].solo))
+            picture_name(e, kind): (f"{words}: {label(e)}", draw(results[e].solo))
             for e in experiments
             for kind, words, draw in kinds
         }
@@ -130,11 +70,11 @@ def _truths(results: Results, experiments: Iterable[Experiment]) -> tuple[str, F
 
 def _accuracies(results: Results, name: str, first: str, setting: Callable[[Experiment], str]) -> str:
     """Return the accuracy table of a suite."""
-    report = lab.report_accuracies()[name]
+    report = report_accuracies()[name]
     header = [first, "data", "report", "ours", "median", "10–90 %", "at 100 %", "dead", "diverged", "report at"]
     rows = []
     for e in SUITES[name]:
-        row = lab.accuracy_row(results[e], report.get(e))
+        row = accuracy_row(results[e], report.get(e))
         spread = f"{percent(row['low'])}–{percent(row['high'])}"
         accuracies = [percent(row[key]) for key in ("report", "ours", "median")]
         shares = [share(row[key]) for key in ("learned", "dead", "diverged", "standing")]
@@ -147,7 +87,7 @@ def _learned(results: Results, e: Experiment) -> str:
 
 
 def _network(results: Results) -> Parts:
-    setup = lab.report_numbers()["setup"]
+    setup = report_numbers()["setup"]
     solo = results[SUITES["network"][0]].solo
     start = solo.history.snapshots[0][1]
     text, figures = _pictures(
@@ -169,17 +109,17 @@ def _network(results: Results) -> Parts:
 
 
 def _base(results: Results) -> Parts:
-    report = lab.report_numbers()["base"]
+    report = report_numbers()["base"]
     curves, figures = _curves(results, SUITES["base"])
     truths, more = _truths(results, SUITES["base"])
     parts = {
         "base_table": _accuracies(results, "base", "activation", lambda e: str(e.act)),
         "base_curves": curves,
         "base_truths": truths,
-        "base_linear_median": percent(lab.quantile(results[lab.APART].accuracy, 0.5)),
+        "base_linear_median": percent(quantile(results[APART].accuracy, 0.5)),
         **_replay(),
     }
-    standings = [row["standing"] for row in lab.log_rows(results[lab.APART], report[lab.APART.data]["training_log"])]
+    standings = [row["standing"] for row in log_rows(results[APART], report[APART.data]["training_log"])]
     parts["linear_low"], parts["linear_high"] = share(min(standings)), share(max(standings))
     for e in SUITES["base"]:
         parts[f"base_{e.data}_learned"] = _learned(results, e)
@@ -191,14 +131,14 @@ def _base(results: Results) -> Parts:
 def _log(result: Result, log: list[list[float]]) -> str:
     """Return a log of the report beside ours and the distribution."""
     keys = ("report", "ours", "median", "low", "high")
-    rows = lab.log_rows(result, log)
+    rows = log_rows(result, log)
     return table(
         ["epoch", "report", "ours", "median", "10 %", "90 %", "report at"],
         [[str(row["epoch"]), *[number(row[key]) for key in keys], share(row["standing"])] for row in rows],
     )
 
 
-def _spread(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+def spread_parts(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Return the spread on linear data as a table, and whose it is in words."""
     shares = {(row["figure"], row["drawn"]): row["share"] for row in rows if row["share"] is not None}
     words = []
@@ -229,7 +169,7 @@ def _predictions(result: Result, theirs: dict[str, Any]) -> str:
     """Return the report's test listing and training predictions beside ours."""
     solo = result.solo
     last = theirs.get("last_training_predictions") or theirs["training_predictions"]
-    ours = funcnn.forward(solo.params, solo.train.x)[-len(last) :, 0]
+    ours = forward(solo.params, solo.train.x)[-len(last) :, 0]
     first = len(solo.train.x) - len(last)
     rows = [[str(first + i), f"{a:.9g}", f"{b:.9g}"] for i, (a, b) in enumerate(zip(last, ours, strict=True))]
     return "\n".join(
@@ -243,10 +183,10 @@ def _predictions(result: Result, theirs: dict[str, Any]) -> str:
 
 def _test_listing(result: Result, theirs: dict[str, Any]) -> str:
     """Return a test listing of the report beside that of the default run, with loss and accuracy."""
-    test, y_hat = result.solo.test, funcnn.forward(result.solo.params, result.solo.test.x)[:, 0]
-    loss, accuracy = funcnn.scores(result.solo)
-    standing = lab.standing(result.loss, theirs["loss"], 1e-5)
-    low, median, high = (number(lab.quantile(result.loss, q)) for q in (lab.LOW, 0.5, lab.HIGH))
+    test, y_hat = result.solo.test, forward(result.solo.params, result.solo.test.x)[:, 0]
+    loss, accuracy = scores(result.solo)
+    below = standing(result.loss, theirs["loss"], 1e-5)
+    low, median, high = (number(quantile(result.loss, q)) for q in (LOW, 0.5, HIGH))
     rows = [
         [str(i), f"{truth:.1f}", f"{prediction:.5f}", f"{test.y[i, 0]:.1f}", f"{y_hat[i]:.5f}"]
         for i, truth, prediction in theirs["rows"]
@@ -255,7 +195,7 @@ def _test_listing(result: Result, theirs: dict[str, Any]) -> str:
         [
             f"The report's test ended with loss {theirs['loss']} and accuracy {theirs['accuracy_percent']:.2f} %, ours",
             f"with loss {loss:.5f} and accuracy {percent(accuracy)} %. Over the seeds the test loss has median",
-            f"{median} and 10–90 % {low} to {high}; {share(standing)} of them are below the report's.",
+            f"{median} and 10–90 % {low} to {high}; {share(below)} of them are below the report's.",
             "",
             table(["test sample", "report: truth", "report: prediction", "ours: truth", "ours: prediction"], rows),
         ]
@@ -264,8 +204,8 @@ def _test_listing(result: Result, theirs: dict[str, Any]) -> str:
 
 def _replay() -> dict[str, str]:
     """Return the report's own XOR run beside our replay of it."""
-    run, log, predictions = lab.replay()
-    loss, accuracy = funcnn.scores(run)
+    ran, log, predictions = replay()
+    loss, accuracy = scores(ran)
     return {
         "replay_log_error": f"{max(abs(row['ours'] / row['report'] - 1) for row in log):.0e}",
         "replay_prediction_error": f"{max(abs(row['ours'] - row['report']) for row in predictions):.0e}",
@@ -286,14 +226,14 @@ def _replay() -> dict[str, str]:
 def _learning_rate(results: Results) -> Parts:
     curves, figures = _curves(results, SUITES["learning-rate"])
     low, middle, high = (Experiment(data="xor", lr=lr) for lr in (0.01, 0.1, 1.0))
-    report = lab.report_accuracies()["learning-rate"][low]
+    report = report_accuracies()["learning-rate"][low]
     parts = {
         "rate_table": _accuracies(results, "learning-rate", "learning rate", lambda e: f"{e.lr:g}"),
         "rate_curves": curves,
         "rate_low_learned": _learned(results, low),
         "rate_middle_learned": _learned(results, middle),
         "rate_high_learned": _learned(results, high),
-        "rate_low_standing": share(lab.standing(results[low].accuracy, report)),
+        "rate_low_standing": share(standing(results[low].accuracy, report)),
         "rate_middle_stuck": share(np.mean(np.isinf(results[middle].converged))),
         "rate_high_stuck": share(np.mean(np.isinf(results[high].converged))),
     }
@@ -305,7 +245,7 @@ def _hidden_units(results: Results) -> Parts:
     parts = {
         "units_table": _accuracies(results, "hidden-units", "units", lambda e: str(e.hidden[0])),
         "units_curves": curves,
-        "units_2_common": percent(lab.commonest(results[Experiment(hidden=(2, 2))].accuracy)),
+        "units_2_common": percent(commonest(results[Experiment(hidden=(2, 2))].accuracy)),
         **{f"units_{h}_learned": _learned(results, Experiment(hidden=(h, h))) for h in (2, 3, 4)},
     }
     return parts, figures
@@ -315,7 +255,7 @@ def _no_activation(results: Results) -> Parts:
     curves, figures = _curves(results, SUITES["no-activation"])
     truths, more = _truths(results, [e for e in SUITES["no-activation"] if e.act == "none"])
     xor = results[Experiment(data="xor", act="none")]
-    common = lab.commonest(xor.accuracy)
+    common = commonest(xor.accuracy)
     parts = {
         "none_table": _accuracies(results, "no-activation", "activation", lambda e: str(e.act)),
         "none_curves": curves,
@@ -330,7 +270,7 @@ def _no_activation(results: Results) -> Parts:
 def _relu(results: Results) -> Parts:
     curves, figures = _curves(results, SUITES["relu"])
     truths, more = _truths(results, SUITES["relu"])
-    report = lab.report_numbers()["relu"]
+    report = report_numbers()["relu"]
     listings = [
         f"### Test listing: {e.data}\n\n{_test_listing(results[e], report[e.data]['test'])}" for e in SUITES["relu"]
     ]
@@ -345,10 +285,10 @@ def _relu(results: Results) -> Parts:
 
 
 def _dead_relu(results: Results) -> Parts:
-    found = lab.deaths(results[SUITES["dead-relu"][0]])
+    found = deaths(results[SUITES["dead-relu"][0]])
     if found is None:
         return {"dead_text": "None of these seeds dies; more seeds will show one that does."}, {}
-    log = lab.report_numbers()["dead_relu"]["training_log"]
+    log, seed = report_numbers()["dead_relu"]["training_log"], found.run.experiment.seed
     text, figures = _pictures(
         {
             "dead-relu-gradients": ("gradient norm of each layer", plotting.gradient_norms(found.dying)),
@@ -357,12 +297,12 @@ def _dead_relu(results: Results) -> Parts:
     )
     words = [
         f"{share(found.share)} of the seeds end so, {share(found.at_once)} in their very first epoch. The first seed",
-        f"that dies is {found.first_seed}: {found.first}. The one that learned longest before it died is",
-        f"{found.run.experiment.seed}: {found.latest}. Here is that one beside the report's log, and the norm of each",
+        f"that dies is {found.first_seed}: {headline(found.first)}. The one that learned longest before it died is",
+        f"{seed}: {headline(found.latest)}. Here is that one beside the report's log, and the norm of each",
         "layer's gradient, which falls to exactly 0 and stays there.",
         "",
         table(
-            ["epoch", "report", f"ours, seed {found.run.experiment.seed}"],
+            ["epoch", "report", f"ours, seed {seed}"],
             [[str(epoch), repr(loss), repr(float(found.run.history.loss[epoch]))] for epoch, loss in log],
         ),
         text,

@@ -1,0 +1,33 @@
+"""``funcnn plot``: draw the pictures of a run."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .edge import RUN_FILE, load_run, users_mistakes
+
+
+@click.command()
+@RUN_FILE
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to.  [default: beside RUN.npz]")
+@click.option("--format", "form", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True)
+def plot(file: Path, out: Path | None, form: str) -> None:
+    """Draw the pictures of a saved run again, from the file alone."""
+    with users_mistakes():
+        result = load_run(file)
+        out = out or file.parent
+        out.mkdir(parents=True, exist_ok=True)
+        for path in draw(result, out, form):
+            click.echo(path)
+
+
+def draw(result: Any, out: Path, form: str) -> list[Path]:
+    """Draw the pictures of a run into a folder and return their paths."""
+    from funcnn import plotting
+
+    paths = []
+    for name, picture in plotting.PICTURES.items():
+        paths.append(out / f"{name}.{form}")
+        plotting.save(picture(result), paths[-1])
+    return paths

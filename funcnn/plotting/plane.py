@@ -1,0 +1,154 @@
+"""What a network makes of data with two features: points, classes and outputs in the plane."""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .. import metrics
+from ..experiments import Run, check_solo, scores
+from ..network import forward
+from ..records import Array
+from .curves import learning_curve
+from .labels import shape_and_rate, title
+from .style import CLASSES, DARK, GREY, PATCH, blank, color_map, settled, styled, tint
+
+#: More samples than these are drawn as an image, in SVG and PDF too.
+CROWD = 2000
+
+
+def ground_truth(run: Run) -> Figure:
+    """Draw the test set's classes beside the predicted ones; wrong predictions are crossed out.
+
+    Parameters
+    ----------
+    run
+        A solo run on data with two features.
+
+    Raises
+    ------
+    ValueError
+        If the data have not two features, or the run is an ensemble.
+    """
+    check_solo(run)
+    _check_plane(run)
+    x, y = run.test.x, run.test.y
+    with np.errstate(all="ignore"):
+        y_hat = forward(run.params, x)
+    finite = np.isfinite(y_hat).all(axis=-1)
+    wrong = ~metrics.right(y_hat, y, run.decision)
+    loss, share = scores(run)
+    with styled():
+        figure, (left, right) = blank(5.6, 3.55, columns=2, sharex=True, sharey=True)
+        figure.suptitle(title(run, f"loss {loss:.5f}", f"accuracy {100 * share:.2f} %"))
+        left.set(title="ground truth", xlabel="$x_1$", ylabel="$x_2$")
+        right.set(title="prediction", xlabel="$x_1$")
+        _draw_points(right, x[finite], metrics.labels(y_hat[finite], run.decision))
+        _draw_points(left, x, metrics.labels(y, run.decision))
+        look: dict[str, Any] = {"linestyle": "none", "clip_on": False, "rasterized": len(x) > CROWD}
+        size = _scale(x)
+        if not finite.all():
+            look["markersize"] = 6.5 * size
+            right.plot(*x[~finite].T, "o", markeredgecolor=GREY, markerfacecolor="white", label="not finite", **look)
+        if wrong.any():
+            look["markersize"] = 10 * size
+            right.plot(*x[wrong].T, "x", markeredgecolor=DARK, markeredgewidth=2 * size, label="wrong", **look)
+        _class_legend(figure, x)
+        return settled(figure)
+
+
+def decision_surface(run: Run) -> Figure:
+    """Draw the network's output over the plane, the line between the classes, and the training points.
+
+    With several outputs the plane is coloured by the class.
+
+    Raises
+    ------
+    ValueError
+        If the data have not two features, or the run is an ensemble.
+    """
+    check_solo(run)
+    _check_plane(run)
+    sides, z = _over_plane(run)
+    outputs, decision = z.shape[-1], run.decision
+    with styled():
+        figure, (axes,) = blank(5.2, 4.8)
+        axes.grid(False)
+        if z.mask.all():
+            axes.set_facecolor("#eeeeee")
+            axes.text(0.5, 0.5, "output not finite", transform=axes.transAxes, ha="center", zorder=3, bbox=PATCH)
+        elif outputs > 1:
+            classes = np.ma.array(metrics.labels(z.data, decision), mask=z.mask.any(axis=-1))
+            count = outputs if decision.kind == "largest" else 2**outputs
+            tints = [tint(CLASSES[c % len(CLASSES)][0], 0.3) for c in range(count)]
+            axes.contourf(*sides, classes, np.arange(count + 1) - 0.5, colors=tints)
+        else:
+            middle = decision.threshold
+            reach = max(decision.high - middle, middle - decision.low)
+            levels = np.linspace(middle - reach, middle + reach, 11)
+            surface = axes.contourf(*sides, z[..., 0], levels, cmap=color_map(0.55, "#fafafa"), extend="both")
+            surface.set_edgecolor("face")  # else a hairline shows between neighbours
+            bar = figure.colorbar(surface, label="output $\\hat{y}$", ticks=levels[::5], shrink=0.8, aspect=25)
+            bar.ax.axhline(middle, color=DARK)
+            if z.min() < middle < z.max():
+                axes.contour(*sides, z[..., 0], [middle], colors=DARK, linewidths=1.8)
+        _draw_points(axes, run.train.x, metrics.labels(run.train.y, decision))
+        axes.set(title=title(run, *shape_and_rate(run)), xlabel="$x_1$", ylabel="$x_2$")
+        axes.set(xlim=sides[0, [0, -1]], ylim=sides[1, [0, -1]])
+        _class_legend(figure, run.train.x)
+        return settled(figure)
+
+
+#: The pictures of a run on two-dimensional data, by the name of their file.
+PICTURES: Mapping[str, Callable[[Run], Figure]] = MappingProxyType(
+    {"ground_truth": ground_truth, "learning_curve": learning_curve, "decision_surface": decision_surface}
+)
+
+
+def _check_plane(run: Run) -> None:
+    features = run.train.x.shape[-1]
+    if features != 2:
+        raise ValueError(f"this draws data with 2 features in the plane, but {run.train.name} has {features}")
+
+
+def _over_plane(run: Run) -> tuple[Array, Array]:
+    """Return the sides of a grid around the training points, (2, n), and the outputs on it, (n, n, k)."""
+    low, high = run.train.x.min(axis=0), run.train.x.max(axis=0)
+    margin = np.where(high > low, 0.08 * (high - low), 0.5)
+    sides = np.linspace(low - margin, high + margin, 51).T
+    plane = np.stack(np.meshgrid(*sides), axis=-1)
+    with np.errstate(all="ignore"):
+        z = forward(run.params, plane.reshape(-1, 2))
+    return sides, np.ma.masked_invalid(z.reshape(*plane.shape[:2], -1))
+
+
+def _draw_points(axes: Axes, x: Array, classes: Array) -> None:
+    for c in np.unique(classes):
+        color, marker = CLASSES[c % len(CLASSES)]
+        some = classes == c
+        look: dict[str, Any] = {
+            "color": color,
+            "marker": marker,
+            "markeredgecolor": "white",
+            "markeredgewidth": 0.8 * _scale(x),
+        }
+        look |= {"linestyle": "none", "clip_on": False, "rasterized": len(x) > CROWD, "markersize": 6.5 * _scale(x)}
+        axes.plot(x[some, 0], x[some, 1], label=f"class {c}", **look)
+
+
+def _scale(x: Array) -> float:
+    """Return how much smaller than usual so many samples are drawn."""
+    return max(0.25, min(1.0, math.sqrt(150 / max(1, len(x)))))
+
+
+def _class_legend(figure: Figure, x: Array) -> None:
+    handles = {
+        line.get_label(): line for axes in figure.axes for line in axes.get_lines() if line.get_marker() != "None"
+    }
+    order = sorted(handles, key=lambda label: (not str(label).startswith("class"), str(label)))
+    shown = [handles[label] for label in order]
+    figure.legend(handles=shown, loc="outside lower center", ncols=4, markerscale=1 / _scale(x))
