@@ -10,9 +10,20 @@ import numpy as np
 import pytest
 
 import funcnn
-from funcnn import Activation, Experiment, Layer, Params
+from funcnn import Activation, Decision, Experiment, Layer, Params
+from own_records import ADAM
 
 CUBE = Activation("cube", lambda z: z**3, lambda z, a: 3 * z**2)
+
+
+def with_validation_and_slots(seed):
+    """Return a run whose history has all that a history may have."""
+    run = funcnn.run(Experiment(epochs=3, seed=seed))
+    x, y = run.train.x, run.train.y
+    some = {"epochs": 3, "validation": (x[:5], y[:5]), "snapshots": (0, 2), "optimizer": ADAM, "batch_size": 4}
+    params, history = funcnn.train(run.history.snapshots[0][1], x, y, engine="numpy", **some)
+    return attrs.evolve(run, params=params, history=history)
+
 
 RECORDS = {
     "params": funcnn.init((2, 3, 1), seed=3),
@@ -27,6 +38,12 @@ RECORDS = {
     "run with points of its members' own": funcnn.run(Experiment(data="linear", epochs=6, seed=14, data_seed=(1, 2))),
     "run that diverged": funcnn.run(Experiment(epochs=20, seed=13, lr=3.0, act="leaky_relu")),
     "member": funcnn.member(funcnn.run(Experiment(epochs=6, seed=(1, 2))), 1),
+    "run that was resumed": funcnn.resume(funcnn.run(Experiment(epochs=3, seed=(13, 0), lr=3.0, act="leaky_relu")), 9),
+    "run from given weights": funcnn.run(
+        Experiment(epochs=3), start=funcnn.init((2, 3, 3, 1), seed=9), start_name="w.json"
+    ),
+    "run with validation and slots": with_validation_and_slots((1, 2)),
+    "run of one network with validation and slots": with_validation_and_slots(1),
 }
 
 
@@ -84,6 +101,50 @@ def test_an_activation_of_ones_own_is_not_mistaken_for_a_built_in_one_of_its_nam
     except ValueError:  # refusing the name is an answer, too
         return
     assert funcnn.load(path, activations=[own]) == params
+
+
+# --- files of version 1 ----------------------------------------------------------------------------------------------
+
+#: Written by the last funcnn that kept neither state nor decision: 30 epochs each, the lab's XOR, and an ensemble of
+#: which two members diverged, after 4 epochs and after 1.
+OLD = {
+    "run-v1": Experiment(epochs=30, engine="compiled", log_every=10),
+    "run-v1-ensemble": Experiment(
+        epochs=30, engine="compiled", log_every=10, act="leaky_relu", lr=3.0, seed=(13, 0, 21)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_a_file_of_version_1_is_the_run_that_it_was(name, bits):
+    run = funcnn.load(Path(__file__).parent / "data" / f"{name}.npz")
+    assert run.experiment == OLD[name]
+    assert run.decision == Decision("threshold", 0.5, 0.0, 1.0)
+    assert bits(run) == bits(funcnn.run(OLD[name]))
+    assert not run.history.state.params.layers[0].w.flags.writeable
+    assert not run.history.state.running.flags.writeable
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_a_run_of_version_1_goes_on_and_is_written_anew(name, path, bits):
+    run = funcnn.load(Path(__file__).parent / "data" / f"{name}.npz")
+    whole = funcnn.run(attrs.evolve(OLD[name], epochs=50))
+    assert bits(funcnn.resume(run, 20)) == bits(whole)
+    funcnn.save(path, run)
+    assert bits(funcnn.load(path)) == bits(run)
+    assert bits(funcnn.resume(funcnn.load(path), 20)) == bits(whole)
+    for k in range(3 if "ensemble" in name else 0):
+        member = funcnn.member(run, k)
+        assert bits(funcnn.resume(member, 20)) == bits(funcnn.member(whole, k))
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_the_files_of_version_1_are_of_version_1_and_small(name):
+    path = Path(__file__).parent / "data" / f"{name}.npz"
+    header = json.loads(str(contents(path)["header"]))
+    assert header["version"] == 1
+    assert not {"state", "best", "val_loss"} & set(header["record"]["history"])
+    assert path.stat().st_size < 50_000
 
 
 # --- files that are not ours, or no longer ---------------------------------------------------------------------------
