@@ -1,11 +1,12 @@
 """``funcnn run``: train one network and show what came of it."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .edge import Listed, progress, users_mistakes
+from .edge import Listed, load_run, progress, users_mistakes
 from .plot import draw
 
 
@@ -36,32 +37,30 @@ from .plot import draw
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help='Start from the weights in this file: NPZ as saved, or JSON {"weights": [[[…]]]}.',
 )
+@click.option(
+    "--resume",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Go on with the run in this file, for so many --epochs more; all else stays what it was.",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write run, tables and pictures here.")
 @click.option("--plots/--no-plots", default=True, help="With --out: draw the pictures.  [default: plots]")
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead.")
-def run(start: Path | None, out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any) -> None:
+def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any) -> None:
     """Train a network on DATA (xor or linear) and print its log, its predictions and what went wrong.
 
     The losses of the log are means over an epoch, each sample measured just before its own update. The predictions and
     the last line are those of the final weights on the test set.
     """
     with users_mistakes():
-        import funcnn
-        from funcnn.storage import load_params
-
         from . import listing
 
         given = {name: value for name, value in fields.items() if value is not None}
-        if given.get("batch_size", "full").isdecimal():
-            given["batch_size"] = int(given["batch_size"])
-        params = load_params(start) if start else None
-        experiment = funcnn.Experiment(**{**(_described(params) if params else {}), **given})
-        funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made
+        epochs, train = _resumed(**given) if "resume" in given else _described(**given)
         if out:
             out.mkdir(parents=True, exist_ok=True)
-        with progress(experiment.epochs, "training", hidden=quiet or as_json) as done:
-            result = funcnn.run(experiment, start=params, progress=done)
+        with progress(epochs, "training", hidden=quiet or as_json) as done:
+            result = train(progress=done)
         if out:
             write(result, out, plots=plots)
             if not (quiet or as_json):
@@ -73,7 +72,36 @@ def run(start: Path | None, out: Path | None, plots: bool, quiet: bool, as_json:
         click.echo("\n".join([*lines, listing.result_line(result), *listing.diagnosis_lines(result)]))
 
 
-def _described(params: Any) -> dict[str, Any]:
+def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
+    """Return how many epochs the options ask for, and the function that trains them."""
+    import funcnn
+    from funcnn.storage import load_params
+
+    if given.get("batch_size", "full").isdecimal():
+        given["batch_size"] = int(given["batch_size"])
+    params = load_params(start) if start else None
+    experiment = funcnn.Experiment(**{**(_settled(params) if params else {}), **given})
+    funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made
+    started: dict[str, Any] = {"start": params, "start_name": start.name} if start else {}
+    return experiment.epochs, functools.partial(funcnn.run, experiment, **started)
+
+
+def _resumed(resume: Path, data: str, epochs: int | None = None, **others: Any) -> tuple[int, Any]:
+    """Return how many epochs more are asked for of a saved run, and the function that trains them."""
+    import funcnn
+
+    before = load_run(resume)
+    if others:
+        option = {"start": "params"}.get(min(others), min(others)).replace("_", "-")
+        raise ValueError(f"--{option} cannot be given with --resume: the run goes on as {resume.name} began it")
+    if data != before.experiment.data:
+        raise ValueError(f"{resume.name} is a run on {before.experiment.data}, not on {data}")
+    if epochs is None:
+        raise ValueError("--resume needs --epochs: how many more")
+    return epochs, functools.partial(funcnn.resume, before, epochs)
+
+
+def _settled(params: Any) -> dict[str, Any]:
     """Return the fields of the experiment that the network in a file settles, unless options say otherwise."""
     acts = tuple(layer.act for layer in params.layers)
     return {

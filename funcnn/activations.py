@@ -17,14 +17,11 @@ def _sigmoid(z: Array) -> Array:
 
 
 def _relu(z: Array) -> Array:
-    xp = z.__array_namespace__()
-    return xp.where(z <= 0, xp.zeros_like(z), z)  # NaN stays NaN, so that divergence is seen
+    return z.__array_namespace__().maximum(z, 0.0) + 0.0  # which makes 0 of −0; NaN stays, so that divergence is seen
 
 
-def _step(z: Array, below: float) -> Array:
-    """1 where z > 0, else ``below``, in z's own dtype."""
-    xp = z.__array_namespace__()
-    return xp.where(z > 0, xp.ones_like(z), xp.full_like(z, below))
+def _relu_derivative(z: Array, a: Array) -> Array:
+    return a.__array_namespace__().sign(a)
 
 
 def _tanh(z: Array) -> Array:
@@ -32,7 +29,12 @@ def _tanh(z: Array) -> Array:
 
 
 def _leaky_relu(z: Array) -> Array:
-    return z.__array_namespace__().where(z > 0, z, LEAK * z)
+    return z.__array_namespace__().maximum(z, LEAK * z)
+
+
+def _leaky_relu_derivative(z: Array, a: Array) -> Array:
+    xp = z.__array_namespace__()
+    return xp.maximum(xp.sign(z), LEAK)
 
 
 def _ones(z: Array) -> Array:
@@ -45,9 +47,9 @@ ACTIVATIONS = MappingProxyType(
         act.name: act
         for act in (
             Activation("sigmoid", _sigmoid, lambda z, a: a * (1 - a), saturates=True),
-            Activation("relu", _relu, lambda z, a: _step(z, 0.0)),
+            Activation("relu", _relu, _relu_derivative),
             Activation("tanh", _tanh, lambda z, a: 1 - a * a, saturates=True),
-            Activation("leaky_relu", _leaky_relu, lambda z, a: _step(z, LEAK)),
+            Activation("leaky_relu", _leaky_relu, _leaky_relu_derivative),
             Activation("none", lambda z: z, lambda z, a: _ones(z)),
         )
     }

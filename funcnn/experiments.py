@@ -275,6 +275,8 @@ def member(run: Run, k: int) -> Run:
     one = attrs.evolve(
         e, **{name: value[k % len(value)] if isinstance(value, tuple) else value for name, value in drawn.items()}
     )
+    if e.start_sha256 is not None:
+        one = attrs.evolve(one, start_sha256=weights_sha256(pick(h.snapshots[0][1])))
     return attrs.evolve(
         run, experiment=one, params=pick(run.params), history=history, train=own(run.train), test=own(run.test)
     )

@@ -56,16 +56,29 @@ def decision(loss: str | Loss, y: Any) -> Decision:
     'largest'
     """
     loss, y = loss_named(loss), validation.numbers("y", y)
-    values = np.unique(y).tolist()
-    if y.shape[-1] > 1 and values == [0, 1] and np.all(np.sum(y, axis=-1) == 1):
+    values, one_hot = _values(y)
+    if one_hot:
         return Decision("largest", 0.5, 0.0, 1.0)
-    if set(values) <= {0, 1} or not 1 <= len(values) <= 2:
-        low, high = 0.0, 1.0
-    elif set(values) <= {-1, 1}:
+    if set(values) <= {-1, 1} and -1 in values:
         low, high = -1.0, 1.0
+    elif len(values) == 2:
+        low, high = values
     else:
-        low, high = float(values[0]), float(values[-1])
+        low, high = 0.0, 1.0
     return Decision("threshold", _indifferent(loss, low, high), low, high)
+
+
+def _values(y: Array) -> tuple[list[float], bool]:
+    """Return the values that targets take, of more than two some, and whether each sample is one-hot."""
+    values: Array = np.empty(0)
+    one_hot = y.shape[-1] > 1
+    for begin in range(0, y.shape[-2], validation.ROWS):  # which takes little memory, and sees early that they are many
+        rows = y[..., begin : begin + validation.ROWS, :]
+        values = np.union1d(values, rows)
+        one_hot = one_hot and values.tolist() in ([0, 1], [0], [1]) and bool(np.all(np.sum(rows, axis=-1) == 1))
+        if len(values) > 2:
+            break
+    return values.tolist(), one_hot and len(values) == 2
 
 
 def _indifferent(loss: Loss, low: float, high: float) -> float:

@@ -1,5 +1,6 @@
 """Steps from parameters and gradients to new parameters."""
 
+import functools
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
@@ -74,13 +75,8 @@ def optimizer_step(
     True
     """
     rule, params = optimizer_named(optimizer), validation.network(params)
-    if len(slots) != rule.slots:
-        raise ValueError(f"slots must hold {rule.slots} Params for {rule.name}, got {len(slots)}")
-    for name, one in (("grads", grads), *(("slots", one) for one in slots)):
-        if shapes(params) != shapes(one):
-            raise ValueError(
-                f"params and {name} must have layers (w, b) of the same shapes, got {shapes(params)} and {shapes(one)}"
-            )
+    check_slots(rule, params, slots)
+    check_shapes("grads", params, grads)
     lr = validation.rates(lr, params.layers[0].w)
     validation.leading(params, lr=np.shape(lr))
     given = [
@@ -90,28 +86,45 @@ def optimizer_step(
     return moved(rule, params, given[0], given[1:], t, lr)
 
 
+def check_slots(rule: Optimizer, params: Params, slots: Sequence[Params]) -> None:
+    """Refuse slots that are not as many as the optimizer keeps, or not like the parameters."""
+    if len(slots) != rule.slots:
+        raise ValueError(
+            f"optimizer {rule.name!r} keeps {rule.slots} slots, got {len(slots)}: fresh_slots makes those to begin with"
+        )
+    for slot in slots:
+        check_shapes("slots", params, slot)
+
+
+def check_shapes(name: str, params: Params, other: Params) -> None:
+    """Refuse Params that are not shaped like ``params``."""
+    if shapes(params) != shapes(other):
+        raise ValueError(
+            f"params and {name} must have layers (w, b) of the same shapes, got {shapes(params)} and {shapes(other)}"
+        )
+
+
 def moved(
     rule: Optimizer, params: Params, grads: Sequence[Array], slots: Sequence[Sequence[Array]], t: float, lr: Any
 ) -> tuple[Params, tuple[Params, ...]]:
     """Return parameters and slots after an update; gradients and slots are given array by array."""
+    update = update_of(rule)
     new: list[Array] = []
     kept: list[list[Array]] = [[] for _ in slots]
     for index, w in enumerate(arrays(params)):
         own = tuple(slot[index] for slot in slots)
         rate = w.__array_namespace__().asarray(lr, dtype=w.dtype)
         rate = rate[..., None, None] if rate.ndim else rate
-        w, after = updated(rule, w, grads[index], own, t, rate)
+        w, after = update(w, grads[index], own, t, rate, rule.hyper)
         new.append(read_only(w))
         for slot, array in zip(kept, after, strict=True):
             slot.append(read_only(array))
     return with_arrays(params, new), tuple(with_arrays(params, slot) for slot in kept)
 
 
-def updated(rule: Optimizer, w: Array, g: Array, slots: tuple[Array, ...], t: float, lr: Any) -> Any:
-    """Apply a rule to arrays of weights; a rule of the user's gets them read-only."""
-    if OPTIMIZERS.get(rule.name) is rule:
-        return rule.update(w, g, slots, t, lr, rule.hyper)
-    return validation.updated(rule, w, g, slots, t, lr)
+def update_of(rule: Optimizer) -> Any:
+    """Return what updates arrays by a rule; one of the user's gets them read-only."""
+    return rule.update if OPTIMIZERS.get(rule.name) is rule else functools.partial(validation.updated, rule)
 
 
 def with_arrays(params: Params, new: Sequence[Array]) -> Params:

@@ -283,8 +283,8 @@ class History:
     state
         How the run stands at its end; `train` goes on from it.
     best
-        The weights with the lowest `val_loss`, and the epochs at whose end they were measured: a number, or (K,). None
-        without validation data.
+        After how many epochs `val_loss` was lowest, a number or (K,), and the weights at that time. Where it was never
+        finite, those that the run began with; None without validation data. A run that goes on looks for it anew.
     engine
         Which engine ran.
     """

@@ -97,7 +97,7 @@ def _completed(run: Run) -> Run:
     rows = batch_rows(e.batch_size, run.train.x.shape[-2])
     t = float(epochs * -(-run.train.x.shape[-2] // rows))
     finite = [np.isfinite(array).all(axis=(-2, -1)) for array in list_arrays(run.params)]
-    state = State(run.params, (), t, epochs, read_only(np.all(finite, axis=0)))
+    state = State(run.params, (), t, epochs, read_only(np.array(np.all(finite, axis=0))))
     return attrs.evolve(run, history=attrs.evolve(run.history, state=state), decision=decision(e.loss, run.train.y))
 
 

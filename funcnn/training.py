@@ -14,7 +14,7 @@ from .engines import Data, Engine, Parts, Reports, Shapes
 from .losses import loss_named
 from .metrics import decision as decided
 from .network import propagate
-from .optimizers import clip_scale, fresh_slots, moved, optimizer_named, penalised, with_arrays
+from .optimizers import check_slots, clip_scale, fresh_slots, moved, optimizer_named, penalised, with_arrays
 from .records import Array, Decision, History, Loss, Optimizer, Params, Plan, State, arrays, map_arrays, read_only
 
 Carry = TypeVar("Carry")
@@ -23,6 +23,8 @@ Y = TypeVar("Y")
 
 #: Seconds, roughly, between two looks at the keyboard and the progress bar; what a span reports is held twice.
 SPAN = 0.1
+#: Numbers in the orders of samples that are drawn for a span.
+ORDERS = 1 << 15
 #: Rows of data for which the gradient norm is measured at once.
 ROWS = 1024
 
@@ -101,6 +103,7 @@ def step(plan: Plan, state: State, x: Array, y: Array, lr: Array, weight: Array 
     True
     """
     params = edge.network(state.params)
+    _check_state(plan.optimizer, state)
     x = edge.features(params, x)
     y = edge.targets(params, x, y)
     lr = edge.rates(lr, params.layers[0].w)
@@ -119,6 +122,14 @@ def step(plan: Plan, state: State, x: Array, y: Array, lr: Array, weight: Array 
     new, slots = moved(plan.optimizer, params, given, [arrays(slot) for slot in state.slots], t, lr)
     new, *slots_ = (_standing(state, one, old) for one, old in zip((new, *slots), (params, *state.slots), strict=True))
     return attrs.evolve(state, params=new, slots=tuple(slots_), t=t), a[-1]
+
+
+def _check_state(rule: Optimizer, state: State) -> None:
+    """Refuse a state whose parts do not fit each other or the optimizer."""
+    check_slots(rule, state.params, state.slots)
+    lead = tuple(state.params.layers[0].w.shape[:-2])
+    if np.shape(state.running) not in ((), lead):
+        raise ValueError(f"running of the state must have shape {lead}, as its params, got {np.shape(state.running)}")
 
 
 def _standing(state: State, new: Params, old: Params) -> Params:
@@ -147,7 +158,7 @@ class Task:
     schedule: Callable[[Array], Array] | None
     shuffle_seed: int | None  # None where epochs take the samples as they come
     marks: "Marks"
-    stop: Callable[[History], object] | None
+    stop: Callable[[History], bool | None] | None
     progress: Callable[[int], object] | None
     engine: Engine
     run: Parts
@@ -200,7 +211,7 @@ def train(
     schedule: Callable[[Array], Array] | None = None,
     decision: Decision | None = None,
     validation: tuple[Array, Array] | None = None,
-    stop: Callable[[History], object] | None = None,
+    stop: Callable[[History], bool | None] | None = None,
     shuffle: bool = False,
     shuffle_seed: int = 0,
     engine: str = "auto",
@@ -243,8 +254,8 @@ def train(
         (x, y) to measure loss and accuracy on at the end of every epoch; `History.best` keeps the weights with which
         that loss was lowest.
     stop
-        Called with the history so far every now and then. True ends the run there; a whole number ends it after so
-        many epochs, of those that have been run.
+        ``stop(history) -> bool``: asked of the history up to each epoch, without its state; the run ends with the first
+        for which it is true.
     shuffle, shuffle_seed
         Whether each epoch takes the samples in an order of its own, drawn from ``default_rng([shuffle_seed, epoch])``.
     engine
@@ -278,9 +289,9 @@ def train(
     >>> longer == funcnn.train(funcnn.init((2, 3, 3, 1), seed=14), data.x, data.y, epochs=100)[0]
     True
     """
-    state, data, held, lr = _checked(params, x, y, lr, weight, validation)
-    plan = _plan(data, loss, optimizer, batch_size, clip, l2, decision)
-    state = _fitting(plan, state)
+    rule = optimizer_named(optimizer)
+    state, data, held, lr = _checked(_begun(rule, params), x, y, lr, weight, validation)
+    plan = _plan(data, loss, rule, batch_size, clip, l2, decision)
     marks = _marks(state.epoch, epochs, log_every, snapshots)
     shapes = engines.shapes_of(state.params, data.x.shape[-2], 0 if held is None else held.x.shape[-2])
     chosen = engines.choose(engine, plan, shapes, marks.stop - state.epoch)
@@ -294,11 +305,20 @@ def train(
         return end.state.params, _history(task, end)
 
 
-def _checked(params: Any, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tuple[State, Data, Data | None, Any]:
-    """Return what `train` was given as arrays of one dtype, with the leading axis that any of them has."""
+def _begun(rule: Optimizer, params: Any) -> State:
+    """Return the state to go on from; one that has not begun has the optimizer's fresh slots."""
     state = params if isinstance(params, State) else State(params)
     network = edge.in_numpy(state.params)
-    first = network.layers[0].w
+    if state.t == 0 and not state.slots:
+        state = attrs.evolve(state, slots=fresh_slots(rule, network))
+    _check_state(rule, attrs.evolve(state, params=network))
+    slots = tuple(map(edge.in_numpy, state.slots))
+    return attrs.evolve(state, params=network, slots=slots, running=np.asarray(state.running))
+
+
+def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tuple[State, Data, Data | None, Any]:
+    """Return what `train` was given as arrays of one dtype, with the leading axis that any of them has."""
+    network = state.params
     data = _samples(network, "", x, y, weight)
     held_data = None
     if held is not None:
@@ -307,7 +327,7 @@ def _checked(params: Any, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tu
         held_data = _samples(network, "validation ", held[0], held[1], None)
     for array in arrays(network) if np.all(state.running) else ():
         edge.finite("weights", array)
-    lr = edge.learning_rate(lr, first)
+    lr = edge.learning_rate(lr, network.layers[0].w)
     leads = {"x": data.x.shape[:-2], "y": data.y.shape[:-2], "lr": np.shape(lr)}
     if held_data is not None:
         leads |= {"validation x": held_data.x.shape[:-2], "validation y": held_data.y.shape[:-2]}
@@ -316,7 +336,7 @@ def _checked(params: Any, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tu
     def spread(one: Params) -> Params:  # a copy, since what the caller does to it is not to show in the history
         return map_arrays(lambda array: read_only(np.array(np.broadcast_to(array, (*lead, *array.shape[-2:])))), one)
 
-    slots = tuple(spread(edge.in_numpy(slot)) for slot in state.slots)
+    slots = tuple(map(spread, state.slots))
     running = read_only(np.array(np.broadcast_to(state.running, lead)))
     state = attrs.evolve(state, params=spread(network), slots=slots, running=running)
     return state, data, held_data, np.broadcast_to(lr, lead) if lead else lr
@@ -332,29 +352,21 @@ def _samples(params: Params, prefix: str, x: Any, y: Any, weight: Any) -> Data:
 
 
 def _plan(
-    data: Data, loss: Any, optimizer: Any, batch_size: Any, clip: Any, l2: Any, decision: Decision | None
+    data: Data, loss: Any, rule: Optimizer, batch_size: Any, clip: Any, l2: Any, decision: Decision | None
 ) -> Plan:
     loss = loss_named(loss)
+    how = decided(loss, data.y) if decision is None else decision
+    as_held: dict[str, Any] = {
+        name: float(data.y.dtype.type(getattr(how, name))) for name in ("threshold", "low", "high")
+    }
     return Plan(
         loss,
-        optimizer_named(optimizer),
+        rule,
         edge.batch_rows(batch_size, data.x.shape[-2]),
         None if clip is None else edge.positive("clip", clip),
         edge.positive("l2", l2, zero=True),
-        decided(loss, data.y) if decision is None else decision,
+        attrs.evolve(how, **as_held),  # as the targets are rounded to the weights' dtype
     )
-
-
-def _fitting(plan: Plan, state: State) -> State:
-    """Return a state that has the slots that its optimizer keeps; one that starts has none yet."""
-    if state.t == 0 and not state.slots:
-        return attrs.evolve(state, slots=fresh_slots(plan.optimizer, state.params))
-    if len(state.slots) != plan.optimizer.slots:
-        raise ValueError(
-            f"the state has {len(state.slots)} slots, but the optimizer {plan.optimizer.name!r} keeps"
-            f" {plan.optimizer.slots}: go on with the optimizer that it comes from"
-        )
-    return state
 
 
 @attrs.frozen
@@ -382,6 +394,8 @@ def _spans(task: Task, start: int) -> Iterator[range]:
     few, many = (task.engine.seconds(task.plan, task.shapes, count) for count in (1, 1001))
     seconds = (many - few) / 1000 + 2e-5 * (task.shuffle_seed is not None)  # drawing an order takes as two steps
     longest = max(1, int(SPAN / seconds))
+    if task.shuffle_seed is not None:
+        longest = max(1, min(longest, ORDERS // task.shapes.samples))
     marks = sorted({start, *task.marks.logged, *task.marks.kept, task.marks.stop})
     for begin, end in itertools.pairwise(marks):
         for first in range(begin, end, longest):
@@ -439,21 +453,21 @@ def _first(reports: Reports, epochs: int) -> Reports:
 
 
 def _stopping(task: Task, fold: Fold, before: int) -> int | None:
-    """Return after how many epochs the run is to end, as `stop` says of the history at the end of each; or None."""
+    """Return after which epoch the run is to end, the first of the span of whose history `stop` says so; or None."""
     history = _history(task, attrs.evolve(fold, best=None))
+    first = history.epoch[0]
     for end in range(before + 1, fold.state.epoch + 1):
-        shown = attrs.evolve(history, **{
-            name: value[: end - history.epoch[0]]
-            for name in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-            if (value := getattr(history, name)) is not None
-        })  # fmt: skip
-        said = task.stop(shown)  # type: ignore[misc]
-        if said is None or said is False or said is np.False_:
-            continue
-        chosen = end if said is True or said is np.True_ else edge.whole("what stop gives", said, least=0)
-        if not before < chosen <= fold.state.epoch:
-            raise ValueError(f"stop gave {chosen}, but the run can end from {before + 1} to {fold.state.epoch}")
-        return chosen
+        names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+        figures = {name: getattr(history, name) for name in names}
+        shown: dict[str, Any] = {
+            name: None if figure is None else figure[: end - first] for name, figure in figures.items()
+        }
+        snapshots = tuple(pair for pair in history.snapshots if pair[0] < end)
+        said = task.stop(attrs.evolve(history, state=None, snapshots=snapshots, **shown))  # type: ignore[misc]
+        if not isinstance(said, bool | np.bool_ | None):
+            raise TypeError(f"stop must give True to end the run there, or False, got {said!r}")
+        if said:
+            return end
     return None
 
 

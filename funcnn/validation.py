@@ -20,6 +20,8 @@ from .records import Array, Layer, Optimizer, Params, map_arrays, read_only_view
 
 T = TypeVar("T")
 
+#: Rows that are looked at together.
+ROWS = 1024
 #: What the weights of a network may be.
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -156,10 +158,13 @@ def learning_rate(lr: Any, like: Array) -> Any:
 
 def finite(name: str, array: Array) -> None:
     """Refuse NaN and infinity, and say where the first one stands."""
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        value = float(array[tuple(bad[0])])
-        raise ValueError(f"{name} has {value} at {place(bad[0].tolist())}; every value must be finite")
+    for begin in range(0, array.shape[-2], ROWS):  # some rows at a time, which takes little memory
+        bad = np.argwhere(~np.isfinite(array[..., begin : begin + ROWS, :]))
+        if len(bad):
+            index = [*bad[0].tolist()]
+            index[-2] += begin
+            value = float(array[tuple(index)])
+            raise ValueError(f"{name} has {value} at {place(index)}; every value must be finite")
 
 
 def weights(name: str, values: Any) -> Array:
@@ -334,7 +339,7 @@ def watched(kind: str, name: str, function: Callable[..., Any], *arrays: Array) 
         raise ValueError(f"{kind} {name!r} changes its argument in place; it must return a new array") from error
 
 
-def updated(rule: Optimizer, w: Array, g: Array, slots: tuple[Array, ...], t: float, lr: Any) -> Any:
+def updated(rule: Optimizer, w: Array, g: Array, slots: tuple[Array, ...], t: float, lr: Any, hyper: Any) -> Any:
     """Call an update rule of the user's on read-only views; it must give weights and as many slots, of their shape."""
     kept = tuple(map(read_only_view, slots))
     result = watched(
@@ -346,4 +351,5 @@ def updated(rule: Optimizer, w: Array, g: Array, slots: tuple[Array, ...], t: fl
         return result
     if any(np.shape(one) != w.shape for one in (result[0], *result[1])):
         raise ValueError(f"optimizer {rule.name!r} must give weights and slots of the weights' shape {w.shape}")
-    return np.asarray(result[0], w.dtype), tuple(np.asarray(one, w.dtype) for one in result[1])
+    # Copies, since what it gives may be what it was given, which is about to be written to.
+    return np.array(result[0], w.dtype), tuple(np.array(one, w.dtype) for one in result[1])

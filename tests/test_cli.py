@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -296,3 +297,56 @@ def test_no_plots_runs_without_matplotlib(tmp_path):
     )
     code += " standalone_mode=False); print('matplotlib' in sys.modules)"
     assert run_python(code % tmp_path).endswith("False")
+
+
+# --- going on --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [[], ["--act", "relu"], ["--act", "leaky_relu", "--lr", "3", "--seed", "13"]])
+def test_a_run_that_goes_on_leaves_the_files_of_one_that_never_stopped(tmp_path, more):
+    first, on, whole = (tmp_path / name for name in ("first", "on", "whole"))
+    for words in (
+        ["run", "xor", *more, "--epochs", "30", "--log-every", "7", "--out", str(first)],
+        ["run", "xor", "--resume", str(first / "run.npz"), "--epochs", "20", "--out", str(on)],
+        ["run", "xor", *more, "--epochs", "50", "--log-every", "7", "--out", str(whole)],
+    ):
+        result = call(*words, "--no-plots", "--quiet")
+        assert result.exit_code == 0, result.output
+    assert {path.name for path in on.iterdir()} == {path.name for path in whole.iterdir()}
+    for path in whole.iterdir():
+        assert (on / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["xor", "--epochs", "5", "--lr", "0.2"], "--lr cannot be given with --resume"),
+        (["xor", "--epochs", "5", "--batch-size", "2"], "--batch-size cannot be given with --resume"),
+        (["xor", "--epochs", "5", "--params", "run.npz"], "--params cannot be given with --resume"),
+        (["xor"], "--resume needs --epochs"),
+        (["xor", "--epochs", "0"], "epochs must be a whole number of at least 1, got 0"),
+        (["linear", "--epochs", "5"], "run.npz is a run on xor, not on linear"),
+    ],
+)
+def test_what_cannot_go_on_is_refused(tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    funcnn.save("run.npz", funcnn.run(funcnn.Experiment(epochs=3)))
+    result = call("run", *words, "--resume", "run.npz")
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_a_run_from_given_weights_says_so_and_its_experiment_does_not_pretend(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    start = funcnn.init((2, 3, 3, 1), seed=5)
+    funcnn.save("weights.npz", start)
+    assert call("run", "xor", "--params", "weights.npz", "--epochs", "3", "--out", "x", "--no-plots").exit_code == 0
+    shown = call("show", "x/run.npz").stdout
+    assert re.search(r"^start +weights\.npz$", shown, re.M)
+    assert funcnn.weights_sha256(start) in shown
+    run = funcnn.load("x/run.npz")
+    with pytest.raises(ValueError, match=r"started from weights\.npz \(SHA-256 \w{12}…\).*hand them over"):
+        funcnn.run(run.experiment)
+    with pytest.raises(ValueError, match=r"started from weights\.npz .* but start has other weights"):
+        funcnn.run(run.experiment, start=funcnn.init((2, 3, 3, 1), seed=6))
+    assert funcnn.run(run.experiment, start=start) == run

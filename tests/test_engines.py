@@ -516,14 +516,16 @@ def test_a_cache_folder_that_cannot_be_written_is_no_error(tmp_path):
     dtype=st.sampled_from([np.float64, np.float32]),
     engine=st.sampled_from(ENGINES),
     members=st.sampled_from([2, 3, 9]),
+    loss=st.sampled_from(list(funcnn.LOSSES)),
 )
 def test_a_member_with_data_of_its_own_has_the_bits_of_its_solo_run(
-    sizes, n, batch_size, shuffle, bias, own_data, dtype, engine, members, bits
+    sizes, n, batch_size, shuffle, bias, own_data, dtype, engine, members, loss, bits
 ):
     x, y = data(sizes, n, members)
     if not own_data:
         x, y = x[0], y[0]
     some = {"epochs": 5, "batch_size": batch_size, "shuffle": shuffle, "engine": engine, "log_every": 1, "lr": 0.01}
+    some["loss"] = loss
     start = {"act": "tanh", "bias": bias, "scheme": "glorot", "dtype": dtype}
     params, history = funcnn.train(funcnn.init(sizes, seed=range(members), **start), x, y, **some)
     for k in range(members):

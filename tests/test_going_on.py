@@ -232,7 +232,7 @@ def test_a_state_whose_slots_do_not_fit_is_refused(name, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_state_of_another_optimizer_is_refused(engine):
     _, history = train(start(None), 2, engine="numpy")
-    with pytest.raises(ValueError, match=r"0 slots.*'momentum' keeps 1"):
+    with pytest.raises(ValueError, match=r"'momentum' keeps 1 slots, got 0"):
         train(history.state, 2, optimizer=MOMENTUM, engine=engine)
     _, history = train(start(None), 2, optimizer=MOMENTUM, engine="numpy")
     with pytest.raises(ValueError, match=r"1 slots.*'sgd' keeps 0"):
@@ -492,44 +492,17 @@ def test_stop_is_shown_no_weights_of_later_epochs(marks, engine, bits):
     params = start(None, "tanh")
     train(params, 30, stop=seen.append, engine=engine, **{**marks, "snapshots": (0, 5, 20)})
     for done, shown in enumerate(seen, start=1):
-        assert [epoch for epoch, _ in shown.snapshots] == [epoch for epoch in (0, 5, 20) if epoch <= done]
+        assert [epoch for epoch, _ in shown.snapshots] == [epoch for epoch in (0, 5, 20) if epoch < done]
         assert shown.state is None or shown.state.epoch == done
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("marks", MARKS)
-def test_stop_may_give_the_epochs_after_which_a_run_is_to_end(marks, engine, bits):
-    params = start(None, "tanh")
-    some = {"engine": engine, "lr": 0.5}
-    final, history = train(params, 100, stop=lambda h: len(h.loss) if len(h.loss) == 12 else None, **some, **marks)
-    assert bits((final, unmarked(history))) == bits(
-        (train(params, 12, **some)[0], unmarked(train(params, 12, **some)[1]))
-    )
-
-
-@pytest.mark.parametrize("marks", MARKS)
-@pytest.mark.parametrize("back", [7, 1])
-def test_stop_may_give_an_epoch_that_is_past_wherever_spans_are_cut(back, marks, bits):
-    # As one does who waited in vain for a better one: "a whole number ends it after so many epochs, of those run".
-    params = start(None, "tanh")
-    final, history = train(params, 100, stop=lambda h: back if len(h.loss) == 12 else None, engine="numpy", **marks)
-    assert len(history.loss) == back
-    assert bits(final) == bits(train(params, back, engine="numpy")[0])
-
-
-@pytest.mark.parametrize("marks", MARKS)
-@pytest.mark.parametrize("wrong", [0, -1, "later", 101])
-def test_stop_may_not_give_an_epoch_that_was_not_run(wrong, marks):
-    def stop(h):
-        return len(h.loss) + 2 if wrong == "later" else wrong
-
-    with pytest.raises(ValueError, match="stop g"):
-        train(start(None), 100, engine="numpy", stop=stop, **marks)
-
-
-@pytest.mark.parametrize("nonsense", ["yes", 1.5, np.nan, [], np.array([True, False]), object()], ids=repr)
-def test_stop_may_not_give_what_is_neither_true_nor_a_number_of_epochs(nonsense):
-    with pytest.raises((TypeError, ValueError), match="stop gives"):
+@pytest.mark.parametrize(
+    "nonsense",
+    ["yes", 12, 0, 1.5, np.nan, [], np.array([True, False]), object()],
+    ids=lambda value: type(value).__name__,
+)
+def test_stop_may_not_give_what_is_neither_true_nor_false(nonsense):
+    with pytest.raises(TypeError, match="stop must give True"):
         train(start(None), 10, engine="numpy", stop=lambda h: nonsense)
 
 
@@ -546,8 +519,6 @@ def test_a_run_that_goes_on_may_stop_and_counts_its_epochs_on(bits):
     assert first_shown[0] == [10]
     assert more.epoch.tolist() == list(range(10, 17))
     assert bits(final) == bits(train(params, 17, engine="numpy")[0])
-    numbered, _ = train(history.state, 30, engine="numpy", stop=lambda h: 17 if len(h.loss) == 7 else None)
-    assert bits(numbered) == bits(final)
     # And from where it stopped it goes on.
     assert bits(train(more.state, 3, engine="numpy")[0]) == bits(train(params, 20, engine="numpy")[0])
 

@@ -16,12 +16,11 @@ import attrs
 import numpy as np
 
 from .. import validation
-from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from ..records import Array, Params, Plan, State, arrays, map_arrays, read_only
 from . import plain
-from .contract import Data, Engine, Orders, Reports, Shapes, shapes_of, units, updates, weights
+from .contract import Data, Engine, Orders, Reports, Shapes, in_tables, shapes_of, units, updates, weights
 
 __all__ = [
     "ENGINES",
@@ -74,14 +73,7 @@ def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
     side_by_side = members >= 8 and 8 * room(plan, shapes, 1) <= COMPILED.cache
     # Numbers in a row are cheap; and BLAS, the other way, is slow on one sample of a wide layer.
     share = 0.2 if side_by_side else 0.4 if plan.batch_size == 1 else 0.7
-    return START_UP + COMPILING * _has_own(plan, shapes) + shapes.samples * epochs * members * share * one_row
-
-
-def _has_own(plan: Plan, shapes: Shapes) -> bool:
-    """Tell whether a run has functions that are in no table."""
-    tables: list[tuple[Any, Any]] = [(activation(act), ACTIVATIONS) for act in shapes.acts]
-    tables += [(plan.loss, LOSSES), (plan.optimizer, OPTIMIZERS)]
-    return any(table.get(one.name) is not one for one, table in tables)
+    return START_UP + COMPILING * (not in_tables(plan, shapes)) + shapes.samples * epochs * members * share * one_row
 
 
 NUMPY = Engine("numpy", lambda plan, shapes: None, _seconds_of_numpy, 1 << 21, False, plain.prepare, plain.epochs)

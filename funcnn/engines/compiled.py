@@ -30,9 +30,9 @@ from ..optimizers import OPTIMIZERS, penalised, shrunk
 from ..records import Activation, Array, Layer, Loss, Optimizer, Params, Plan, State, read_only
 from ..validation import elementwise, watched
 from . import scalars
-from .contract import Data, Orders, Reports, Shapes, reads_only_weights_and_data, updates
+from .contract import Data, Orders, Reports, Shapes, constant, in_tables, reads_only_weights_and_data, updates
 from .definitions import UnsteadyError, definition
-from .scalars import chosen, inline, inlined
+from .scalars import called, chosen, inline, inlined
 
 #: From so many small networks on it pays to train them side by side.
 TOGETHER = 8
@@ -44,8 +44,8 @@ RUNNING, DIVERGED, FIXED = range(3)
 class Formulas:
     """The functions that a kernel is made of, known by what they compute.
 
-    ``acts`` are pairs (apply, derivative), ``losses`` pairs (value, slope) of functions of (y_hat, y, row), ``rows``
-    pairs (term, finish). ``largest`` tells which of the two decisions is compiled.
+    ``acts`` are pairs (apply, derivative), ``losses`` pairs (value that is reported, slope) of functions of (y_hat,
+    y, row), ``rows`` pairs (term, finish). ``largest`` tells which of the two decisions is compiled.
     """
 
     key: Hashable
@@ -124,30 +124,31 @@ def solo(formulas: Formulas) -> Any:
                 a[l + 1, j] = apply(act, total)
 
     @inline
-    def reduced(row: int, y_hat: Array, outputs: int) -> float:
+    def reduced(row: int, a: Array, depth: int, outputs: int) -> float:
         """Reduce the outputs of a sample to what its loss takes as `row`."""
         if row < 0:
             return 0.0
-        top, total = y_hat[0], 0.0
+        top, total = a[depth, 0], 0.0
         for j in range(1, outputs):
-            top = max(top, y_hat[j])
+            top = max(top, a[depth, j])
         for j in range(outputs):
-            total += term(row, y_hat[j], top)
+            total += term(row, a[depth, j], top)
         reduction: float = finish(row, top, total)
         return reduction
 
     @inline
-    def judged(y_hat: Array, y: Array, s: int, row: float, report: int, decision: Any) -> Any:
+    def judged(a: Array, depth: int, y: Array, s: int, row: float, loss: int, decision: Any) -> Any:
         """Return what sample s adds to the reported loss, and whether it is right."""
         threshold, low, high = decision
         total, wrong, best = 0.0, 0, 0
         for j in range(y.shape[1]):
-            total += value(report, y_hat[j], y[s, j], row)
-            wrong += not math.isfinite(y_hat[j])
+            y_hat = a[depth, j]
+            total += value(loss, y_hat, y[s, j], row)
+            wrong += not math.isfinite(y_hat)
             if largest:
-                best = j if y_hat[j] > y_hat[best] else best
+                best = j if y_hat > a[depth, best] else best
             else:
-                wrong += (high if y_hat[j] > threshold else low) != y[s, j]
+                wrong += (high if y_hat > threshold else low) != y[s, j]
         if largest:
             wrong += y[s, best] != high
         return total, wrong == 0
@@ -166,30 +167,34 @@ def solo(formulas: Formulas) -> Any:
     ) -> Any:
         sizes, biased, acts = net
         codes, decision, hyper, (l2, clip, fused, steady), (batch_size, scale_of_all, scale_of_last) = task
-        loss, report, row = codes
+        loss, row = codes
         x, y, weight, orders = data
         z, a, delta, dw, before = room
-        depth, n, outputs, zero = sizes.size - 1, y.shape[0], y.shape[1], w.dtype.type(0)
-        if steady:
-            before[:] = w
-        u = 0
+        depth, n, outputs = sizes.size - 1, y.shape[0], y.shape[1]
+        zero, one = w.dtype.type(0), w.dtype.type(1)
+        for l in range(depth if steady else 0):
+            for i in range(w.shape[1]):
+                for j in range(w.shape[2]):
+                    before[l, i, j] = w[l, i, j]
+        u, next_rate = 0, int(rates.shape[0] > 1)
         for epoch in range(reports.shape[1]):
             reported, right, order = 0.0, 0, epoch % orders.shape[0]
             for begin in range(0, n, batch_size):
                 end, lr = min(begin + batch_size, n), rates[u]
                 scale = scale_of_all if end - begin == batch_size else scale_of_last
-                u += 1
+                u += next_rate
                 t += 1.0
                 for sample in range(begin, end):
                     s = orders[order, sample]
                     forward(w, net, x, s, z, a)
-                    reduction = reduced(row, a[depth], outputs)
-                    contribution, good = judged(a[depth], y, s, reduction, report, decision)
+                    reduction = reduced(row, a, depth, outputs)
+                    contribution, good = judged(a, depth, y, s, reduction, loss, decision)
                     reported += contribution
                     right += good
                     # The error, and with it the error signal of the output.
+                    factor = scale * weight[s]
                     for j in range(outputs):
-                        error = slope(loss, a[depth, j], y[s, j], reduction) * scale * weight[s]
+                        error = slope(loss, a[depth, j], y[s, j], reduction) * factor
                         delta[depth, j] = error * derivative(acts[depth - 1], z[depth, j], a[depth, j])
                     # Backward: each unit's error signal, from those above it. Each weight is read before it moves.
                     for l in range(depth - 1, -1, -1):
@@ -209,7 +214,7 @@ def solo(formulas: Formulas) -> Any:
                             if l > 0:
                                 delta[l, i] = total * derivative(acts[l - 1], z[l, i], a[l, i])
                 if not fused:
-                    squares, scaled = 0.0, 1.0
+                    squares, scaled = 0.0, one
                     for l in range(depth):
                         for i in range(sizes[l] + biased[l]):
                             for j in range(sizes[l + 1]):
@@ -217,7 +222,7 @@ def solo(formulas: Formulas) -> Any:
                                     dw[l, i, j] = penalise(dw[l, i, j], w[l, i, j], l2)
                                 squares += dw[l, i, j] * dw[l, i, j]
                     if clip > 0.0:
-                        scaled = shrink(squares, clip)
+                        scaled = w.dtype.type(shrink(squares, clip))
                     for l in range(depth):
                         for i in range(sizes[l] + biased[l]):
                             for j in range(sizes[l + 1]):
@@ -231,8 +236,8 @@ def solo(formulas: Formulas) -> Any:
                 reported, right = 0.0, 0
                 for s in range(held_y.shape[0]):
                     forward(w, net, held_x, s, z, a)
-                    reduction = reduced(row, a[depth], outputs)
-                    contribution, good = judged(a[depth], held_y, s, reduction, report, decision)
+                    reduction = reduced(row, a, depth, outputs)
+                    contribution, good = judged(a, depth, held_y, s, reduction, loss, decision)
                     reported += contribution
                     right += good
                 reports[2, epoch], reports[3, epoch] = reported, right
@@ -253,46 +258,53 @@ def solo(formulas: Formulas) -> Any:
     return train
 
 
-def along(function: Any) -> Any:
-    """Return a function that writes ``function`` of two rows of members into a third."""
-
-    @inline
-    def row(left: Array, right: Array, reduction: Array, out: Array) -> None:
-        for m in range(out.size):
-            out[m] = function(left[m], right[m], reduction[m])
-
-    return row
-
-
-def adding(function: Any) -> Any:
-    """Return a function that adds ``function`` of two rows of members to a third."""
-
-    @inline
-    def row(left: Array, right: Array, reduction: Array, out: Array) -> None:
-        for m in range(out.size):
-            out[m] += function(left[m], right[m], reduction[m])
-
-    return row
+# Functions of rows: ``x[l, j]`` is the row of unit j in layer l. It is not cut out, which costs as much as the work.
 
 
 def applying(function: Any) -> Any:
-    """Return a function that writes ``function`` of a row of members into another."""
+    """Return a function that writes ``function`` of a unit's row into another."""
 
     @inline
-    def row(z: Array, out: Array) -> None:
-        for m in range(out.size):
-            out[m] = function(z[m])
+    def row(z: Array, out: Array, l: int, j: int) -> None:
+        for m in range(out.shape[2]):
+            out[l, j, m] = function(z[l, j, m])
 
     return row
 
 
 def multiplying(function: Any) -> Any:
-    """Return a function that multiplies a row of members by ``function`` of two others."""
+    """Return a function that multiplies a unit's row by ``function`` of two others."""
 
     @inline
-    def row(z: Array, a: Array, out: Array) -> None:
-        for m in range(out.size):
-            out[m] *= function(z[m], a[m])
+    def row(z: Array, a: Array, out: Array, l: int, j: int) -> None:
+        for m in range(out.shape[2]):
+            out[l, j, m] *= function(z[l, j, m], a[l, j, m])
+
+    return row
+
+
+def beginning(function: Any) -> Any:
+    """Return a function that writes an error times ``function`` of a unit's rows into another."""
+
+    @inline
+    def row(error: Array, z: Array, a: Array, out: Array, l: int, j: int) -> None:
+        for m in range(out.shape[2]):
+            out[l, j, m] = error[j, m] * function(z[l, j, m], a[l, j, m])
+
+    return row
+
+
+def measuring(value: Any, slope: Any) -> Any:
+    """Return a function that adds the value of a loss at an output to a row, and writes its slope times two factors."""
+
+    @inline
+    def row(
+        a: Array, target: Array, reduction: Array, scale: float, reported: Array, error: Array, l: int, j: int
+    ) -> None:
+        for m in range(reported.size):
+            y_hat, y = a[l, j, m], target[j, m]
+            reported[m] += value(y_hat, y, reduction[m])
+            error[j, m] = slope(y_hat, y, reduction[m]) * scale
 
     return row
 
@@ -302,8 +314,8 @@ def together(formulas: Formulas) -> Any:
     # The choice of a formula stands outside the loops over members, so that these are done several at a time.
     apply = chosen([applying(inlined(function)) for function, _ in formulas.acts])
     derive = chosen([multiplying(inlined(function)) for _, function in formulas.acts])
-    report_to = chosen([adding(inlined(function)) for function, _ in formulas.losses])
-    slope = chosen([along(inlined(function)) for _, function in formulas.losses])
+    begin_with = chosen([beginning(inlined(function)) for _, function in formulas.acts])
+    measure = chosen([measuring(inlined(value), inlined(slope)) for value, slope in formulas.losses])
     term, finish = first(formulas.rows), second(formulas.rows)
     update, take, keep = inlined(formulas.update), taking(formulas.slots), keeping(formulas.slots)
     largest = formulas.largest
@@ -322,97 +334,98 @@ def together(formulas: Formulas) -> Any:
                 for i in range(sizes[l] + biased[l]):
                     for m in range(members):
                         z[l + 1, j, m] += a[l, i, m] * w[l, i, j, m]
-                apply(acts[l], z[l + 1, j], a[l + 1, j])
+                apply(acts[l], z, a, l + 1, j)
 
     @inline
-    def reduced(row: int, y_hat: Array, outputs: int, out: Array) -> None:
+    def reduced(row: int, a: Array, depth: int, outputs: int, out: Array) -> None:
         for m in range(out.size if row >= 0 else 0):
-            top, total = y_hat[0, m], 0.0
+            top, total = a[depth, 0, m], 0.0
             for j in range(1, outputs):
-                top = max(top, y_hat[j, m])
+                top = max(top, a[depth, j, m])
             for j in range(outputs):
-                total += term(row, y_hat[j, m], top)
+                total += term(row, a[depth, j, m], top)
             out[m] = finish(row, top, total)
 
     @inline
-    def judge(y_hat: Array, y: Array, s: int, reduction: Array, report: int, decision: Any, rows: Any) -> None:
-        """Add what sample s contributes to each member's reported loss, and whether it is right."""
-        reported, right, target, wrong, best = rows
-        threshold, low, high = decision
-        members, own = target.size, y.shape[0] > 1
-        wrong[:] = 0.0
-        for j in range(y.shape[2]):
+    def judge(a: Array, depth: int, y: Array, s: int, task: Any, scale: float, rows: Any) -> None:
+        """Add what sample s adds to each member's reported loss, and whether it is right; write down its error."""
+        (loss, row), (threshold, low, high), _, _, _ = task
+        reported, right, reduction, target, error, wrong, best = rows
+        members, outputs, own = wrong.size, y.shape[2], y.shape[0] > 1
+        reduced(row, a, depth, outputs, reduction)
+        for j in range(outputs):
             for m in range(members):
-                target[m] = y[m if own else 0, s, j]
-            report_to(report, y_hat[j], target, reduction, reported)
+                target[j, m] = y[m if own else 0, s, j]
+            measure(loss, a, target, reduction, scale, reported, error, depth, j)
             for m in range(members):
+                y_hat = a[depth, j, m]
+                bad = not math.isfinite(y_hat)
                 if largest:
-                    if not math.isfinite(y_hat[j, m]):
-                        wrong[m] = 1.0
-                    best[m] = j if j == 0 or y_hat[j, m] > y_hat[best[m], m] else best[m]
-                elif not math.isfinite(y_hat[j, m]) or (high if y_hat[j, m] > threshold else low) != target[m]:
-                    wrong[m] = 1.0
-        for m in range(members):
-            if largest and y[m if own else 0, s, best[m]] != high:
-                wrong[m] = 1.0
-            right[m] += 1.0 - wrong[m]
+                    best[m] = j if j == 0 or y_hat > a[depth, best[m], m] else best[m]
+                    bad |= j == outputs - 1 and y[m if own else 0, s, best[m]] != high
+                else:
+                    bad |= (high if y_hat > threshold else low) != target[j, m]
+                wrong[m] = 1.0 if bad else 0.0 if j == 0 else wrong[m]
+                if j == outputs - 1:
+                    right[m] += 1.0 - wrong[m]
 
     def train(
         w: Array, slots: Array, t: float, net: Any, task: Any, rates: Array, data: Any, held: Any, reports: Any,
         state: Array, room: Any, stood: Any,
     ) -> None:  # fmt: skip
         sizes, biased, acts = net
-        codes, decision, hyper, (l2, clip, fused, steady), (batch_size, scale_of_all, scale_of_last) = task
-        loss, report, row = codes
+        _, _, hyper, (l2, clip, fused, steady), (batch_size, scale_of_all, scale_of_last) = task
         x, y, weight, orders = data
         z, a, delta, dw, before = room
         stood_w, stood_slots = stood
         depth, n, outputs, members = sizes.size - 1, y.shape[1], y.shape[2], w.shape[3]
-        own_y = y.shape[0] > 1
-        reported, right, wrong, squares, scaled = np.zeros((5, members))
-        target, reduction = np.zeros((2, members), w.dtype)
+        reported, right, wrong, squares = np.zeros((4, members))
+        scaled, reduction = np.zeros(members, w.dtype), np.zeros(members)
+        target, error = np.zeros((outputs, members), w.dtype), np.zeros((outputs, members))
         best = np.zeros(members, np.int64)
-        rows = (reported, right, target, wrong, best)
+        rows = (reported, right, reduction, target, error, wrong, best)
         moved, finite = np.zeros((2, members), np.bool_)
-        before[:] = w
-        u = 0
+        for l in range(depth):
+            for i in range(w.shape[1]):
+                for j in range(w.shape[2]):
+                    for m in range(members):
+                        before[l, i, j, m] = w[l, i, j, m]
+        u, next_rate = 0, int(rates.shape[0] > 1)
         for epoch in range(reports.shape[2]):
             order = epoch % orders.shape[0]
             reported[:], right[:], moved[:], finite[:] = 0.0, 0.0, not steady, True
             for begin in range(0, n, batch_size):
-                end, lr = min(begin + batch_size, n), rates[u]
+                end, update_now = min(begin + batch_size, n), u
                 scale = scale_of_all if end - begin == batch_size else scale_of_last
-                u += 1
+                u += next_rate
                 t += 1.0
                 for sample in range(begin, end):
                     s = orders[order, sample]
                     forward(w, net, x, s, z, a)
-                    reduced(row, a[depth], outputs, reduction)
-                    judge(a[depth], y, s, reduction, report, decision, rows)
+                    judge(a, depth, y, s, task, scale * weight[s], rows)
                     for j in range(outputs):
-                        for m in range(members):
-                            target[m] = y[m if own_y else 0, s, j]
-                        slope(loss, a[depth, j], target, reduction, delta[depth, j])
-                        for m in range(members):
-                            delta[depth, j, m] = delta[depth, j, m] * scale * weight[s]
-                        derive(acts[depth - 1], z[depth, j], a[depth, j], delta[depth, j])
+                        begin_with(acts[depth - 1], error, z, a, delta, depth, j)
                     for l in range(depth - 1, -1, -1):
                         for i in range(sizes[l] + biased[l]):
-                            delta[l, i] = 0.0
+                            for m in range(members):
+                                delta[l, i, m] = 0.0
                             for j in range(sizes[l + 1]):
                                 if fused:
                                     for m in range(members):
-                                        delta[l, i, m] += delta[l + 1, j, m] * w[l, i, j, m]
+                                        if l > 0:
+                                            delta[l, i, m] += delta[l + 1, j, m] * w[l, i, j, m]
                                         g = a[l, i, m] * delta[l + 1, j, m]
                                         at = (l, i, j, m)
-                                        w[l, i, j, m], new = update(w[at], g, take(slots, at), t, lr[m], hyper)
+                                        w[l, i, j, m], new = update(
+                                            w[at], g, take(slots, at), t, rates[update_now, m], hyper
+                                        )
                                         keep(slots, at, new)
                                 else:
                                     for m in range(members):
                                         delta[l, i, m] += delta[l + 1, j, m] * w[l, i, j, m]
                                         dw[l, i, j, m] += a[l, i, m] * delta[l + 1, j, m]
                             if l > 0:
-                                derive(acts[l - 1], z[l, i], a[l, i], delta[l, i])
+                                derive(acts[l - 1], z, a, delta, l, i)
                 if not fused:
                     squares[:], scaled[:] = 0.0, 1.0
                     for l in range(depth if l2 > 0.0 or clip > 0.0 else 0):
@@ -430,7 +443,9 @@ def together(formulas: Formulas) -> Any:
                                 for m in range(members):
                                     at = (l, i, j, m)
                                     g = dw[l, i, j, m] * scaled[m]
-                                    w[l, i, j, m], new = update(w[at], g, take(slots, at), t, lr[m], hyper)
+                                    w[l, i, j, m], new = update(
+                                        w[at], g, take(slots, at), t, rates[update_now, m], hyper
+                                    )
                                     keep(slots, at, new)
                                     dw[l, i, j, m] = 0.0
             held_x, held_y = held
@@ -441,8 +456,7 @@ def together(formulas: Formulas) -> Any:
                 reported[:], right[:] = 0.0, 0.0
                 for s in range(held_y.shape[1]):
                     forward(w, net, held_x, s, z, a)
-                    reduced(row, a[depth], outputs, reduction)
-                    judge(a[depth], held_y, s, reduction, report, decision, rows)
+                    judge(a, depth, held_y, s, task, 0.0, rows)
                 for m in range(members):
                     if state[m] == RUNNING:
                         reports[2, m, epoch], reports[3, m, epoch] = reported[m], right[m]
@@ -457,8 +471,7 @@ def together(formulas: Formulas) -> Any:
             for m in range(members):
                 if state[m] == RUNNING and not finite[m]:
                     state[m] = DIVERGED
-                    stood_w[:, :, :, m] = w[:, :, :, m]
-                    stood_slots[:, :, :, :, m] = slots[:, :, :, :, m]
+                    copy_member(w, slots, stood_w, stood_slots, m)
                 elif state[m] == RUNNING and not moved[m]:
                     state[m] = FIXED
                 running += state[m] == RUNNING
@@ -466,10 +479,20 @@ def together(formulas: Formulas) -> Any:
                 break
         for m in range(members):
             if state[m] == DIVERGED:
-                w[:, :, :, m] = stood_w[:, :, :, m]
-                slots[:, :, :, :, m] = stood_slots[:, :, :, :, m]
+                copy_member(stood_w, stood_slots, w, slots, m)
 
     return train
+
+
+@called
+def copy_member(w: Array, slots: Array, to_w: Array, to_slots: Array, m: int) -> None:
+    """Copy the weights and slots of one of the members side by side."""
+    for l in range(w.shape[0]):
+        for i in range(w.shape[1]):
+            for j in range(w.shape[2]):
+                to_w[l, i, j, m] = w[l, i, j, m]
+                for slot in range(slots.shape[0]):
+                    to_slots[slot, l, i, j, m] = slots[slot, l, i, j, m]
 
 
 def one_by_one(train: Any) -> Any:
@@ -512,23 +535,22 @@ def kernel_of(formulas: Formulas, side_by_side: bool) -> Any:
     key = hashlib.sha256(text).hexdigest()
     if side_by_side:
         return compiled(together(formulas), key)
-    return compiled(one_by_one(inline(solo(formulas))), key)
+    return compiled(one_by_one(called(solo(formulas))), key)
 
 
 #: What the numbers' functions are, for the caches.
 SCALARS = hashlib.sha256(Path(scalars.__file__).read_bytes()).hexdigest()
 
 
-def table_or_own(table: Any, used: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the table's records where it has all that are used, so that one kernel serves most; else those used."""
-    records = tuple(table.values())
-    return records if all(one in records for one in used) else tuple(dict.fromkeys(used))
-
-
 def chosen_records(plan: Plan, shapes: Shapes) -> tuple[tuple[Activation, ...], tuple[Loss, ...]]:
-    """Return the activations and losses that a kernel for this plan has, in the order of their codes."""
-    acts = table_or_own(ACTIVATIONS, tuple(map(activation, shapes.acts)))
-    return acts, table_or_own(LOSSES, (plan.loss, losses.report_of(plan.loss)))
+    """Return the activations and losses that a kernel for this plan has, in the order of their codes.
+
+    Those of the tables, so that one kernel serves nearly all; but where some are one's own, only what is used, since
+    that kernel is compiled anew and the less the faster.
+    """
+    if in_tables(plan, shapes):
+        return tuple(ACTIVATIONS.values()), tuple(LOSSES.values())
+    return tuple(dict.fromkeys(map(activation, shapes.acts))), (plan.loss,)
 
 
 def formulas_of(plan: Plan, shapes: Shapes) -> Formulas:
@@ -540,20 +562,21 @@ def formulas_of(plan: Plan, shapes: Shapes) -> Formulas:
         If a function of the user's hangs on what can change.
     """
     given = (*chosen_records(plan, shapes), plan.optimizer, plan.decision.kind == "largest")
-    tables = (tuple(ACTIVATIONS.values()), tuple(LOSSES.values()), *OPTIMIZERS.values())
-    return _formulas_of_tables(*given) if all(one in tables for one in given[:3]) else _formulas(*given)
+    return _formulas_of_tables(*given) if in_tables(plan, shapes) else _formulas(*given)
 
 
 def _formulas(acts: Any, all_losses: Any, rule: Optimizer, largest: bool) -> Formulas:
     pairs = tuple((act.apply, act.derivative) for act in acts)
-    of_losses = tuple((one.value, one.slope) for one in all_losses)
+    reports = [losses.report_of(one) for one in all_losses]
+    of_losses = [(report.value, one.slope) for one, report in zip(all_losses, reports, strict=True)]
+    by_row = [(report.row, one.row) for one, report in zip(all_losses, reports, strict=True)]
     functions = [*(function for pair in (*pairs, *of_losses) for function in pair), rule.update]
     rows = tuple((row.term, row.finish) for row in ROWS.values())
     with_row = tuple(
-        tuple(function if one.row else _without_row(function) for function in pair)
-        for one, pair in zip(all_losses, of_losses, strict=True)
+        (value if value_row else _without_row(value), slope if slope_row else _without_row(slope))
+        for (value, slope), (value_row, slope_row) in zip(of_losses, by_row, strict=True)
     )
-    key = repr(([definition(function) for function in functions], [one.row for one in all_losses], rule.slots, largest))
+    key = repr(([definition(function) for function in functions], by_row, rule.slots, largest))
     return Formulas(key, pairs, with_row, rows, rule.update, rule.slots, largest)
 
 
@@ -675,7 +698,7 @@ class Prepared:
     kernel: Any
     side_by_side: bool
     net: tuple[Array, Array, Array]
-    codes: tuple[int, int, int]
+    codes: tuple[int, int]
     scales: tuple[float, float]
     data: tuple[Array, Array, Array]
     held: tuple[Array, Array]
@@ -706,9 +729,9 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
         kernel_of(formulas_of(plan, shapes), side_by_side),
         side_by_side,
         (np.array(sizes), np.array(shapes.biased, int), np.array([acts.index(activation(a)) for a in shapes.acts])),
-        (all_losses.index(plan.loss), all_losses.index(report), list(ROWS).index(row) if row else -1),
+        (all_losses.index(plan.loss), list(ROWS).index(row) if row else -1),
         _scales(plan, shapes),
-        (*_samples(data), np.ones(shapes.samples, shapes.dtype) if data.weight is None else data.weight),
+        (*_samples(data), np.ones(shapes.samples, shapes.dtype) if data.weight is None else np.array(data.weight)),
         _samples(held or Data(data.x[..., :0, :], data.y[..., :0, :])),
         w,
         slots,
@@ -719,9 +742,13 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
 
 
 def _samples(data: Data) -> tuple[Array, Array]:
-    """Return views that lead with the member, read-only whatever they were: numba compiles anew where that differs."""
-    x, y = (read_only((array if array.ndim > 2 else array[None]).view()) for array in (data.x, data.y))
-    return x, y
+    """Return arrays that lead with the member: of one kind always, since numba compiles anew for another."""
+
+    def leading(array: Array) -> Array:
+        array = array if array.ndim > 2 else array[None]
+        return read_only(np.ascontiguousarray(array if array.strides[0] else array[:1]).view())
+
+    return leading(data.x), leading(data.y)
 
 
 def _scales(plan: Plan, shapes: Shapes) -> tuple[float, float]:
@@ -751,7 +778,9 @@ def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[S
         (plan.l2, plan.clip or 0.0, fused, steady),
         (plan.batch_size, *run.scales),
     )
-    rates = np.broadcast_to(rates.reshape(len(rates), -1), (len(rates), members)).astype(shapes.dtype)
+    if constant(rates):  # to read the same rate again and again from memory would take long
+        rates = rates[:1]
+    rates = np.broadcast_to(rates.reshape(len(rates), -1), (len(rates), members)).astype(shapes.dtype, order="C")
     given = run.w, run.slots, state.t, run.net, task, rates, (*run.data, order), run.held, reports, status, run.room
     run.kernel(*given, (run.w.copy(), run.slots.copy())) if run.side_by_side else run.kernel(*given)
     ran = np.count_nonzero(~np.isnan(reports[1]), axis=1)

@@ -7,6 +7,9 @@ from typing import Any
 
 import attrs
 
+from ..activations import ACTIVATIONS, activation
+from ..losses import LOSSES
+from ..optimizers import OPTIMIZERS
 from ..records import Activation, Array, Params, Plan, State
 
 #: For each epoch an order of the samples, or None for the order they have.
@@ -108,6 +111,13 @@ class Engine:
     epochs: Callable[[Any, State, Orders, Array], tuple[State, Reports]]
 
 
+def in_tables(plan: Plan, shapes: Shapes) -> bool:
+    """Tell whether all functions of a run are those of the tables, and none is one's own."""
+    used: list[tuple[Any, Any]] = [(activation(act), ACTIVATIONS) for act in shapes.acts]
+    used += [(plan.loss, LOSSES), (plan.optimizer, OPTIMIZERS)]
+    return all(table.get(one.name) is one for one, table in used)
+
+
 def weights(shapes: Shapes) -> int:
     """Return the number of weights of a network, biases aside."""
     return sum(a * b for a, b in zip(shapes.sizes, shapes.sizes[1:], strict=False))
@@ -132,10 +142,17 @@ def reads_only_weights_and_data(plan: Plan, orders: Orders, rates: Array) -> boo
     code = getattr(update, "__code__", None)
     t = code.co_varnames[3] if code is not None and code.co_argcount == 6 else None
     counts = t is None or t in _loaded(code)
-    return plan.optimizer.slots == 0 and not counts and orders[0] is None and bool((rates == rates[:1]).all())
+    return plan.optimizer.slots == 0 and not counts and orders[0] is None and constant(rates)
+
+
+def constant(rates: Array) -> bool:
+    """Tell whether all updates have the same rates."""
+    return rates.strides[0] == 0 or bool((rates == rates[:1]).all())
 
 
 @functools.lru_cache(maxsize=64)
 def _loaded(code: Any) -> frozenset[str]:
     """Return the names of the variables that a function reads."""
-    return frozenset(str(one.argval) for one in dis.get_instructions(code) if one.opname.startswith("LOAD_"))
+    loads = [one.argval for one in dis.get_instructions(code) if "LOAD" in one.opname]
+    # One instruction may load two variables.
+    return frozenset(str(name) for names in loads for name in (names if isinstance(names, tuple) else (names,)))

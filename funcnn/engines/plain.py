@@ -18,12 +18,12 @@ from .. import losses, validation
 from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES
 from ..metrics import right
-from ..optimizers import clip_scale, penalised, updated
+from ..optimizers import clip_scale, penalised, update_of
 from ..records import Activation, Array, Params, Plan, State, arrays, map_arrays, read_only
 from .contract import Data, Orders, Reports, Shapes, reads_only_weights_and_data, updates, weights
 
-#: Predictions are kept until there are so many numbers, and then looked at together.
-KEPT = 1 << 13
+#: Predictions are kept until there are so many numbers, or of so many batches, and then looked at together.
+KEPT, KEPT_TOGETHER = 1 << 13, 1 << 10
 #: Batches kept from epoch to epoch.
 KEPT_BATCHES = 1 << 12
 #: Weights updated at once: these stay in the cache in between.
@@ -35,10 +35,15 @@ Product = Callable[..., Array]
 
 @attrs.frozen(eq=False)
 class Step:
-    """What an update by a batch of so many rows calls: per layer, forward and backward."""
+    """What an update by a batch of so many rows calls, and the buffers it writes to; per layer, or all layers at once.
 
-    forward: tuple[tuple[Product, Array, Array | None, Any], ...]
-    backward: tuple[tuple[Any, Product, Array, Array | None, Product, Array | None], ...]
+    ``forward`` are (product, w, b, z, a, apply), ``slopes`` (derivative, z, a, slope), and ``backward`` from the output
+    down (aᵀ of the layer below or None for the input, product, slope, dw, db, product, wᵀ or None for the input).
+    """
+
+    forward: tuple[tuple[Product, Array, Array | None, Array, Array, Any], ...]
+    slopes: tuple[tuple[Any, Array, Array, Array], ...]
+    backward: tuple[tuple[Array | None, Product, Array, Array, Array | None, Product, Array | None], ...]
 
 
 @attrs.frozen(eq=False)
@@ -49,13 +54,16 @@ class Prepared:
     shapes: Shapes
     data: Data
     held: Data | None
-    batches: tuple[Data, ...] | None  # of an epoch that takes the samples as they come
+    batches: tuple[tuple[Any, ...], ...] | None  # of an epoch that takes the samples as they come
     flat: Array
     gradient: Array
     slots: tuple[Array, ...]
+    pieces: tuple[tuple[Array, Array, tuple[Array, ...]], ...]  # of the three above
     weights: tuple[tuple[Array, Array], ...]  # of each layer, and its gradient: what weight decay is for
     gradients: tuple[Array, ...]  # array by array
     steps: dict[int, Step]
+    slope: Callable[[Array, Array], Array]
+    update: Any  # the optimizer's rule
 
 
 def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepared:
@@ -64,25 +72,36 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
     count = sum(math.prod(shape) for shape in _array_shapes(shapes))
     flat, gradient, *slots = (np.zeros((*lead, count), shapes.dtype) for _ in range(2 + plan.optimizer.slots))
     layers, slopes = _layers(shapes, flat), _layers(shapes, gradient)
+    steps = {
+        rows: _step(shapes, rows, layers, slopes)
+        for size, all_rows in ((plan.batch_size, shapes.samples), (_rows(shapes), shapes.held))
+        for rows in {min(size, all_rows), all_rows % size}
+        if rows
+    }
     cuts = range(0, shapes.samples, plan.batch_size)
+    loss = plan.loss
+    plain = LOSSES.get(loss.name) is loss and loss.reduction == "sum" and loss.row is None
     return Prepared(
         plan,
         shapes,
         data,
         held,
         # Cutting a batch costs a tenth of a small step, so it is done once, unless the cuts would take much room.
-        tuple(_cut(data, slice(cut, cut + plan.batch_size)) for cut in cuts) if len(cuts) <= KEPT_BATCHES else None,
+        tuple(_batch(steps, data, slice(cut, cut + plan.batch_size)) for cut in cuts)
+        if len(cuts) <= KEPT_BATCHES
+        else None,
         flat,
         gradient,
         tuple(slots),
+        tuple(
+            (flat[..., some], gradient[..., some], tuple(slot[..., some] for slot in slots))
+            for some in (slice(begin, begin + PIECE) for begin in range(0, count, PIECE))
+        ),
         tuple((w, dw) for (w, _), (dw, _) in zip(layers, slopes, strict=True)),
         tuple(_views(shapes, gradient)),
-        {
-            rows: _step(shapes, rows, layers, slopes)
-            for size, all_rows in ((plan.batch_size, shapes.samples), (_rows(shapes), shapes.held))
-            for rows in {min(size, all_rows), all_rows % size}
-            if rows
-        },
+        steps,
+        loss.slope if plain else functools.partial(losses.slope, loss),  # the formula alone, where that is all
+        update_of(plan.optimizer),
     )
 
 
@@ -98,6 +117,12 @@ def _cut(data: Data, some: Any) -> Data:
         return Data(data.x[..., some, :], data.y[..., some, :], weight)
     # np.take lays every member's rows one after another, as those of its solo run; indexing does not.
     return Data(np.take(data.x, some, axis=-2), np.take(data.y, some, axis=-2), weight)
+
+
+def _batch(steps: dict[int, Step], data: Data, some: Any) -> tuple[Any, ...]:
+    """Return step, x, xᵀ, y and weight of a batch."""
+    part = _cut(data, some)
+    return steps[part.x.shape[-2]], part.x, part.x.mT, part.y, part.weight
 
 
 def _array_shapes(shapes: Shapes) -> Iterator[tuple[int, int]]:
@@ -124,7 +149,7 @@ def _layers(shapes: Shapes, flat: Array) -> list[tuple[Array, Array | None]]:
 
 
 def _step(shapes: Shapes, rows: int, layers: Sequence[Any], slopes: Sequence[Any]) -> Step:
-    """Choose what an update by so many rows calls."""
+    """Make the buffers for so many rows, and choose what is called."""
     small = shapes.members is None and weights(shapes) < PIECE
 
     def product(left: int, right: int) -> Product:
@@ -132,14 +157,31 @@ def _step(shapes: Shapes, rows: int, layers: Sequence[Any], slopes: Sequence[Any
         # a factor is a single number dot skips zeros, and 0 · inf is 0 there.
         return np.ndarray.dot if small and min(left, right) > 1 else np.matmul
 
+    functions = [_functions(act) for act in shapes.acts]
+    vectors, (z, a, slope) = _buffers(shapes, rows)
     forward, backward = [], []
-    parts = zip(itertools.pairwise(shapes.sizes), layers, slopes, shapes.acts, strict=True)
-    for index, ((fan_in, fan_out), (w, b), (dw, db), act) in enumerate(parts):
-        apply, derivative = _functions(act)
-        forward.append((product(rows * fan_in, fan_in * fan_out), w, b, apply))
-        back = product(rows * fan_out, fan_in * fan_out)
-        backward.append((derivative, product(rows * fan_in, rows * fan_out), dw, db, back, w.mT if index else None))
-    return Step(tuple(forward), tuple(reversed(backward)))
+    parts = zip(itertools.pairwise(shapes.sizes), layers, slopes, strict=True)
+    for index, ((fan_in, fan_out), (w, b), (dw, db)) in enumerate(parts):
+        forward.append((product(rows * fan_in, fan_in * fan_out), w, b, z[index], a[index], functions[index][0]))
+        below = (a[index - 1].mT, w.mT) if index else (None, None)
+        down = product(rows * fan_in, rows * fan_out), slope[index], dw, db
+        backward.append((below[0], *down, product(rows * fan_out, fan_in * fan_out), below[1]))
+    one_by_one = [(derivative, *some) for (_, derivative), *some in zip(functions, z, a, slope, strict=True)]
+    # One call serves all layers, where these have the same of the table.
+    one = activation(shapes.acts[0])
+    at_once = len(set(shapes.acts)) == 1 and ACTIVATIONS.get(one.name) is one
+    return Step(
+        tuple(forward), ((functions[0][1], *vectors),) if at_once else tuple(one_by_one), tuple(reversed(backward))
+    )
+
+
+def _buffers(shapes: Shapes, rows: int) -> tuple[Array, list[list[Array]]]:
+    """Return one vector for each of z, a and the derivative, and each layer's part of it."""
+    lead = () if shapes.members is None else (shapes.members,)
+    counts = [math.prod(lead) * rows * units for units in shapes.sizes[1:]]
+    vectors = np.zeros((3, sum(counts)), shapes.dtype)
+    cuts = list(itertools.accumulate(counts))[:-1]
+    return vectors, [[part.reshape(*lead, rows, -1) for part in np.split(vector, cuts)] for vector in vectors]
 
 
 def _functions(act: str | Activation) -> tuple[Any, Any]:
@@ -151,53 +193,49 @@ def _functions(act: str | Activation) -> tuple[Any, Any]:
     return watched, functools.partial(validation.elementwise, "derivative of activation", one.name, one.derivative)
 
 
-def _forward(step: Step, x: Array) -> tuple[list[Array], list[Array]]:
-    """Return every z, and every a with the input in front."""
-    zs, a = [], [x]
-    for product, w, b, apply in step.forward:
-        z = product(a[-1], w)
+def _forward(step: Step, x: Array) -> Array:
+    """Predict, into the buffers."""
+    a = x
+    for product, w, b, z, out, apply in step.forward:
+        product(a, w, z)
         if b is not None:
-            z = z + b
-        zs.append(z)
-        a.append(apply(z))
-    return zs, a
+            np.add(z, b, z)
+        out[...] = apply(z)
+        a = out
+    return a
 
 
-def _update(run: Prepared, batch: Data, t: float, rate: Array) -> Array:
+def _update(run: Prepared, batch: tuple[Any, ...], t: float, rate: Array) -> Array:
     """Move the weights by one batch, and return the predictions from before."""
-    step, loss = run.steps[batch.x.shape[-2]], run.plan.loss
-    zs, a = _forward(step, batch.x)
-    if batch.weight is None and loss.reduction == "sum" and LOSSES.get(loss.name) is loss and loss.row is None:
-        error = loss.slope(a[-1], batch.y)  # all that `losses.slope` then does
-    else:
-        error = losses.slope(loss, a[-1], batch.y, batch.weight)
-    layer = len(zs)
-    for derivative, product, dw, db, back, w_t in step.backward:
-        layer -= 1
-        delta = error * derivative(zs[layer], a[layer + 1])
-        product(a[layer].mT, delta, dw)
+    step, x, x_t, y, weight = batch
+    y_hat = _forward(step, x)
+    error = run.slope(y_hat, y) if weight is None else losses.slope(run.plan.loss, y_hat, y, weight)
+    for derivative, z, a, slope in step.slopes:
+        slope[...] = derivative(z, a)
+    for a_t, product, slope, dw, db, back, w_t in step.backward:
+        delta = error * slope
+        product(x_t if a_t is None else a_t, delta, dw)
         if db is not None:
             np.add.reduce(delta, -2, out=db, keepdims=True)
         if w_t is not None:
             error = back(delta, w_t)
-    _move(run, t, rate)
-    return a[-1]
-
-
-def _move(run: Prepared, t: float, rate: Array) -> None:
-    """Move the weights along the gradient that stands in the buffer."""
-    plan, size = run.plan, run.flat.shape[-1]
-    if plan.l2:
-        for w, dw in run.weights:
-            dw[...] = penalised(dw, w, plan.l2)
-    if plan.clip is not None:
-        run.gradient[...] = run.gradient * clip_scale(run.gradients, plan.clip)[..., None]
-    for begin in range(0, size, PIECE):
-        some = (..., slice(begin, begin + PIECE))
-        slots = tuple(slot[some] for slot in run.slots)
-        run.flat[some], after = updated(plan.optimizer, run.flat[some], run.gradient[some], slots, t, rate)
-        for slot, new in zip(slots, after, strict=True):
+    kept = y_hat.copy()
+    if run.plan.l2 or run.plan.clip is not None:
+        _regularise(run)
+    for w, g, slots in run.pieces:
+        w[...], after = run.update(w, g, slots, t, rate, run.plan.optimizer.hyper)
+        for slot, new in zip(slots, after, strict=True) if slots else ():
             slot[...] = new
+    return kept
+
+
+def _regularise(run: Prepared) -> None:
+    """Add weight decay to the gradient that stands in the buffer, and clip it."""
+    if run.plan.l2:
+        for w, dw in run.weights:
+            dw[...] = penalised(dw, w, run.plan.l2)
+    if run.plan.clip is not None:
+        run.gradient[...] = run.gradient * clip_scale(run.gradients, run.plan.clip)[..., None]
 
 
 def _measured(run: Prepared, y_hat: Array, y: Array) -> Array:
@@ -218,7 +256,7 @@ def _validated(run: Prepared, held: Data) -> Array:
     total: Any = 0.0
     for begin in range(0, run.shapes.held, _rows(run.shapes)):
         some = _cut(held, slice(begin, begin + _rows(run.shapes)))
-        y_hat = _forward(run.steps[some.x.shape[-2]], some.x)[1][-1]
+        y_hat = _forward(run.steps[some.x.shape[-2]], some.x)
         total = total + _measured(run, y_hat, some.y)
     return _averaged(run, total, run.shapes.held)
 
@@ -240,10 +278,10 @@ def _block(run: Prepared, orders: Orders, rates: Array, t: float) -> Array:
                     batch = run.batches[cut // size]
                 else:
                     some = slice(cut, cut + size)
-                    batch = _cut(run.data, some if order is None else order[some])
+                    batch = _batch(run.steps, run.data, some if order is None else order[some])
                 t += 1.0
                 predictions.append(_update(run, batch, t, rates[update]))
-                targets.append(batch.y)
+                targets.append(batch[3])
                 update += 1
             if run.held is not None and begin + rows == n:
                 validated.append(_validated(run, run.held))
@@ -285,7 +323,8 @@ def _span(
     reports = np.full((4 if run.held else 2, len(orders), *running.shape), np.nan)
     steady, per_epoch = reads_only_weights_and_data(run.plan, orders, rates), updates(run.plan, run.shapes)
     rates = rates.astype(run.shapes.dtype)[..., None]
-    longest, done, one_by_one = max(1, _rows(run.shapes) // run.shapes.samples), 0, 0
+    longest = max(1, min(_rows(run.shapes) // run.shapes.samples, KEPT_TOGETHER // per_epoch))
+    done, one_by_one = 0, 0
     while done < len(orders) and running.any():
         some = slice(done, min(len(orders), done + (1 if done < one_by_one else longest)))
         before = [buffer.copy() for buffer in buffers]
