@@ -299,4 +299,4 @@ class History:
     snapshots: tuple[tuple[int, Params], ...] = ()
     state: State | None = None
     best: "tuple[Array, Params] | None" = attrs.field(default=None, eq=attrs.cmp_using(eq=_same_pair))
-    engine: str = "numpy"
+    engine: str = ""

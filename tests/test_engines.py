@@ -47,7 +47,7 @@ def assert_close(ours, theirs, tolerance):
 # --- compiled against numpy ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=2, max_size=5),
     n=st.integers(1, 9),
@@ -505,7 +505,7 @@ def test_a_cache_folder_that_cannot_be_written_is_no_error(tmp_path):
 # --- the same numbers, whoever runs along, however arrays lie in memory ----------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     sizes=st.lists(st.sampled_from([1, 2, 5, 8]), min_size=2, max_size=4),
     n=st.sampled_from([33, 7, 1]),

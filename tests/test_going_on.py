@@ -103,9 +103,21 @@ def in_two_parts(params, cut, epochs, **some):
     return first, second, train(params, epochs, snapshots=marks, threads=1, **some)
 
 
+def own(task):
+    return any(isinstance(value, funcnn.Optimizer | funcnn.Loss) for value in task[1].values())
+
+
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("members", [None, 3, 9])
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    ("task", "members"),
+    # Side by side, each optimizer of one's own is a kernel that takes long to compile: one of them is enough.
+    [
+        (task, members)
+        for task in TASKS
+        for members in (None, 3, 9)
+        if members != 9 or not own(TASKS[task]) or task == "momentum"
+    ],
+)
 def test_60_epochs_and_40_more_have_the_bits_of_100(task, members, engine, bits):
     how, some = TASKS[task]
     first, second, whole = in_two_parts(start(members, **how), 60, 100, engine=engine, **some)
@@ -142,7 +154,7 @@ def test_the_runs_above_diverge_and_die_on_both_sides_of_the_cut(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("members", [None, 9])
+@pytest.mark.parametrize("members", [None, 3])
 @pytest.mark.parametrize("task", ["shuffled", "momentum", "adam", "late, in the second part", "scheduled"])
 def test_what_a_state_carries_beside_weights_matters(task, members, engine, bits):
     how, some = TASKS[task]
@@ -235,7 +247,7 @@ def test_a_state_of_another_optimizer_is_refused(engine):
     with pytest.raises(ValueError, match=r"'momentum' keeps 1 slots, got 0"):
         train(history.state, 2, optimizer=MOMENTUM, engine=engine)
     _, history = train(start(None), 2, optimizer=MOMENTUM, engine="numpy")
-    with pytest.raises(ValueError, match=r"1 slots.*'sgd' keeps 0"):
+    with pytest.raises(ValueError, match=r"'sgd' keeps 0 slots, got 1"):
         train(history.state, 2, engine=engine)
 
 
@@ -712,7 +724,6 @@ def test_slots_may_be_made_of_other_slots_and_of_the_weights(members, bits):
         ({"clip": 0.1, "l2": 0.01, "batch_size": 4, "weight": WEIGHT}, np.float64),
         ({"clip": 0.1, "l2": 0.01, "batch_size": 4}, np.float32),
         ({"optimizer": MOMENTUM}, np.float64),
-        ({"loss": SOFTMAX_CROSS_ENTROPY, "batch_size": 4}, np.float64),
         ({"loss": SOFTMAX_CROSS_ENTROPY, "batch_size": 4}, np.float32),
     ],
 )

@@ -576,6 +576,7 @@ def _formulas(acts: Any, all_losses: Any, rule: Optimizer, largest: bool) -> For
         (value if value_row else _without_row(value), slope if slope_row else _without_row(slope))
         for (value, slope), (value_row, slope_row) in zip(of_losses, by_row, strict=True)
     )
+    functions += [penalised, shrunk, *(function for pair in rows for function in pair)]
     key = repr(([definition(function) for function in functions], by_row, rule.slots, largest))
     return Formulas(key, pairs, with_row, rows, rule.update, rule.slots, largest)
 

@@ -17,10 +17,10 @@ import click
 import numpy as np
 
 import funcnn
-from funcnn.engines import choose_engine
+from funcnn import Plan, engines
 
 BATCHES, WIDTHS, MEMBERS = (1, 8, 64, 512), (2, 8, 32, 128, 512), (1, 10, 100, 1000)
-ENGINES = ("numpy", "compiled")
+ENGINES = tuple(engines.ENGINES)
 #: Samples of an epoch, at least; where that would take long, some batches, so that what an epoch costs does not show.
 SAMPLES, FEW_BATCHES = 64, 4
 #: Multiplications of one update and bytes of weights beyond which a point is left out.
@@ -86,7 +86,8 @@ def times(batch: int, width: int, members: int) -> dict[str, float]:
 def chosen(batch: int, width: int, members: int) -> str:
     """Return what ``engine="auto"`` means there."""
     params, given, _ = problem(batch, width, members)
-    return choose_engine(params, given["x"].shape[0], batch, LONG, funcnn.LOSSES["half_sse"])
+    plan = Plan(funcnn.LOSSES["half_sse"], funcnn.OPTIMIZERS["sgd"], batch)
+    return engines.choose("auto", plan, engines.shapes_of(params, given["x"].shape[0]), LONG).name
 
 
 def point(batch: int, width: int, members: int) -> dict[str, Any]:
