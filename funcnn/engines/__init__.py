@@ -62,18 +62,17 @@ def _obstacle_of_compiled(plan: Plan, shapes: Shapes) -> str | None:
 
 def _seconds_of_numpy(plan: Plan, shapes: Shapes, epochs: int) -> float:
     """Return calls plus arithmetic; the constants are fitted to tests/bench/grid.py."""
-    members = shapes.members or 1
-    call, number = 1e-5, 1e-9 * plan.batch_size * weights(shapes)
-    return updates(plan, shapes) * epochs * (call + members * (2e-7 + number))
+    one_row = 5.1e-11 * weights(shapes) + 8.6e-9 * units(shapes)
+    member = 1.3e-7 + 3.4e-9 * weights(shapes) + plan.batch_size * one_row
+    return updates(plan, shapes) * epochs * (1.5e-5 + (shapes.members or 1) * member)
 
 
 def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
     """Return start-up plus arithmetic on numbers, in one thread; the constants are fitted to tests/bench/grid.py."""
-    members, one_row = shapes.members or 1, 2.5e-9 * weights(shapes) + 7e-9 * units(shapes)
+    members, one_row = shapes.members or 1, 1.4e-9 * weights(shapes) + 6.0e-9 * units(shapes)
     side_by_side = members >= 8 and 8 * room(plan, shapes, 1) <= COMPILED.cache
-    # Numbers in a row are cheap; and BLAS, the other way, is slow on one sample of a wide layer.
-    share = 0.2 if side_by_side else 0.4 if plan.batch_size == 1 else 0.7
-    return START_UP + COMPILING * (not in_tables(plan, shapes)) + shapes.samples * epochs * members * share * one_row
+    work = shapes.samples * epochs * members * one_row * (0.33 if side_by_side else 1.0)
+    return START_UP + COMPILING * (not in_tables(plan, shapes)) + work
 
 
 NUMPY = Engine("numpy", lambda plan, shapes: None, _seconds_of_numpy, 1 << 21, False, plain.prepare, plain.epochs)
