@@ -8,7 +8,7 @@ import click
 def list_names(as_json: bool) -> None:
     """List the data sets, activations, losses, weight schemes, engines and experiments."""
     import funcnn
-    from funcnn.engines import ENGINES
+    from funcnn.engines import NAMES
     from funcnn.lab import SUITES
 
     from . import listing
@@ -18,7 +18,7 @@ def list_names(as_json: bool) -> None:
         "activations": list(funcnn.ACTIVATIONS),
         "losses": list(funcnn.LOSSES),
         "schemes": list(funcnn.SCHEMES),
-        "engines": list(ENGINES),
+        "engines": list(NAMES),
         "experiments": list(SUITES),
     }
     if as_json:

@@ -350,3 +350,9 @@ def test_a_run_from_given_weights_says_so_and_its_experiment_does_not_pretend(tm
     with pytest.raises(ValueError, match=r"started from weights\.npz .* but start has other weights"):
         funcnn.run(run.experiment, start=funcnn.init((2, 3, 3, 1), seed=6))
     assert funcnn.run(run.experiment, start=start) == run
+
+
+def test_list_names_what_the_options_take():
+    shown = call("list").stdout
+    assert re.search(r"^engines +auto, numpy, compiled$", shown, re.M)
+    assert re.search(r"^losses +half_sse, mse$", shown, re.M)
