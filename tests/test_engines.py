@@ -608,3 +608,16 @@ for engine in {engines!r}:
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
         said.add(done.stdout)
     assert len(said) == 1
+
+
+def test_kernels_of_other_formulas_are_kept_in_other_files(tmp_path):
+    # Two processes that compile at the same time would take each other's kernels out of one file.
+    code = """
+import funcnn
+x, y = funcnn.xor().x, funcnn.xor().y
+for act in ("tanh", funcnn.Activation("cube", lambda z: z * z * z, lambda z, a: 3.0 * z * z)):
+    funcnn.train(funcnn.init((2, 2, 1), act=act), x, y, epochs=1, lr=0.01, engine="compiled")
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert len(list(tmp_path.rglob("*train_each*.nbi"))) == 2

@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 import numba
 import numpy as np
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from .. import losses
 from ..activations import ACTIVATIONS, activation
@@ -523,6 +523,12 @@ def compiled(function: Callable[..., Any], key: str) -> Any:
         cache: Any = FunctionCache(function)  # type: ignore[no-untyped-call]
     except RuntimeError:  # no folder to cache in can be written: compile for this process alone
         return kernel
+    # Files of its own: in one index two processes that compile at the same time could take each other's kernels.
+    cache._cache_file = IndexDataCacheFile(  # type: ignore[no-untyped-call]
+        cache_path=cache._cache_path,
+        filename_base=f"{cache._impl.filename_base}-{key[:20]}",
+        source_stamp=cache._impl.locator.get_source_stamp(),
+    )
     cache._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), key)
     kernel._cache = cache
     return kernel

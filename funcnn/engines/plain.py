@@ -324,13 +324,14 @@ def _span(
     steady, per_epoch = reads_only_weights_and_data(run.plan, orders, rates), updates(run.plan, run.shapes)
     rates = rates.astype(run.shapes.dtype)[..., None]
     longest = max(1, min(_rows(run.shapes) // run.shapes.samples, KEPT_TOGETHER // per_epoch))
-    done, one_by_one = 0, 0
+    done, one_by_one, standing = 0, 0, False
     while done < len(orders) and running.any():
         some = slice(done, min(len(orders), done + (1 if done < one_by_one else longest)))
-        before = [buffer.copy() for buffer in buffers]
+        # What may have to be gone back to, or compared; of large networks the copy takes as long as a step.
+        before = [buffer.copy() for buffer in buffers] if some.stop > done + 1 or (steady and standing) else None
         measured = _block(run, orders[some], rates[done * per_epoch :], state.t + done * per_epoch)
         stopping = ~np.isfinite(run.flat).all(axis=-1) & running
-        if stopping.any() and some.stop > done + 1:  # rare: go back, and see in which epoch
+        if stopping.any() and before is not None and some.stop > done + 1:  # rare: go back, and see in which epoch
             _copy(before, buffers)
             one_by_one = some.stop
             continue
@@ -338,7 +339,8 @@ def _span(
         for end, buffer in zip(stood, buffers, strict=True):
             end[stopping] = buffer[stopping]
         running, done = running & ~stopping, some.stop
-        if steady and done < len(orders) and np.array_equal(before[0], run.flat):
+        standing = done > 1 and np.array_equal(reports[0, done - 1], reports[0, done - 2], equal_nan=True)
+        if steady and standing and done < len(orders) and before and np.array_equal(before[0], run.flat):
             again = _block(run, orders[:1], rates, 0.0)  # it may have been a cycle
             if np.array_equal(before[0], run.flat):  # no: nothing will ever move again
                 reports[:, done:] = np.where(running, again, np.nan)
