@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .records import Activation, Array
-from .validation import known
+from .validation import known, of_table
 
 #: Slope of `leaky_relu` below zero; Maas et al., "Rectifier Nonlinearities Improve Neural Network Acoustic Models".
 LEAK = 0.01
@@ -80,4 +80,4 @@ def per_layer(
         acts = (*acts[:-1], out_act)
     # A built-in one is recorded by its name, so that records compare, print and save as text.
     chosen = [activation(a) for a in acts]
-    return tuple(a.name if ACTIVATIONS.get(a.name) is a else a for a in chosen)
+    return tuple(a.name if of_table(a, ACTIVATIONS) else a for a in chosen)

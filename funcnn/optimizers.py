@@ -112,10 +112,11 @@ def moved(
     new: list[Array] = []
     kept: list[list[Array]] = [[] for _ in slots]
     for index, w in enumerate(arrays(params)):
+        xp = w.__array_namespace__()
         own = tuple(slot[index] for slot in slots)
-        rate = w.__array_namespace__().asarray(lr, dtype=w.dtype)
+        rate = xp.asarray(lr, dtype=w.dtype)
         rate = rate[..., None, None] if rate.ndim else rate
-        w, after = update(w, grads[index], own, t, rate, rule.hyper)
+        w, after = update(w, grads[index], own, xp.asarray(t, dtype=w.dtype), rate, rule.hyper)
         new.append(read_only(w))
         for slot, array in zip(kept, after, strict=True):
             slot.append(read_only(array))
@@ -124,7 +125,7 @@ def moved(
 
 def update_of(rule: Optimizer) -> Any:
     """Return what updates arrays by a rule; one of the user's gets them read-only."""
-    return rule.update if OPTIMIZERS.get(rule.name) is rule else functools.partial(validation.updated, rule)
+    return rule.update if validation.of_table(rule, OPTIMIZERS) else functools.partial(validation.updated, rule)
 
 
 def with_arrays(params: Params, new: Sequence[Array]) -> Params:

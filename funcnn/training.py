@@ -26,7 +26,7 @@ SPAN = 0.1
 #: Numbers in the orders of samples that are drawn for a span.
 ORDERS = 1 << 15
 #: Rows of data for which the gradient norm is measured at once.
-ROWS = 1024
+ROWS = 256
 
 
 def scan(step: Callable[[Carry, X], tuple[Carry, Y]], carry: Carry, xs: Iterable[X]) -> tuple[Carry, tuple[Y, ...]]:

@@ -21,7 +21,7 @@ from .records import Array, Layer, Optimizer, Params, map_arrays, read_only_view
 T = TypeVar("T")
 
 #: Rows that are looked at together.
-ROWS = 1024
+ROWS = 256
 #: What the weights of a network may be.
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -33,6 +33,18 @@ def known(kind: str, name: object, table: Mapping[str, T]) -> T:
     nearest = difflib.get_close_matches(str(name).lower(), table, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(f"unknown {kind} {name!r}{hint} (known: {', '.join(table) or 'none'})")
+
+
+def of_table(record: Any, table: Mapping[str, Any]) -> bool:
+    """Tell whether a record is the table's own of that name, perhaps with other constants ``hyper``."""
+    entry: Any = table.get(record.name)
+    if entry is record:
+        return True
+    if type(entry) is not type(record):
+        return False
+    if not hasattr(entry, "hyper"):
+        return bool(entry == record)
+    return len(record.hyper) == len(entry.hyper) and bool(attrs.evolve(record, hyper=entry.hyper) == entry)
 
 
 def whole(name: str, value: object, *, least: int) -> int:

@@ -28,7 +28,7 @@ from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES, ROWS
 from ..optimizers import OPTIMIZERS, penalised, shrunk
 from ..records import Activation, Array, Layer, Loss, Optimizer, Params, Plan, State, read_only
-from ..validation import elementwise, watched
+from ..validation import elementwise, of_table, watched
 from . import scalars
 from .contract import Data, Orders, Reports, Shapes, constant, in_tables, reads_only_weights_and_data, updates
 from .definitions import UnsteadyError, definition
@@ -613,7 +613,7 @@ def obstacle(plan: Plan, shapes: Shapes) -> str | None:
     )
     for kind, table, tried, used in functions:
         for one in dict.fromkeys(used):
-            if table.get(one.name) is not one:
+            if not of_table(one, table):
                 try:
                     reason = tried(one)
                 except UnsteadyError as error:

@@ -11,6 +11,7 @@ from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from ..records import Activation, Array, Params, Plan, State
+from ..validation import of_table
 
 #: For each epoch an order of the samples, or None for the order they have.
 Orders = Sequence[Array | None]
@@ -115,7 +116,7 @@ def in_tables(plan: Plan, shapes: Shapes) -> bool:
     """Tell whether all functions of a run are those of the tables, and none is one's own."""
     used: list[tuple[Any, Any]] = [(activation(act), ACTIVATIONS) for act in shapes.acts]
     used += [(plan.loss, LOSSES), (plan.optimizer, OPTIMIZERS)]
-    return all(table.get(one.name) is one for one, table in used)
+    return all(of_table(one, table) for one, table in used)
 
 
 def weights(shapes: Shapes) -> int:
@@ -138,11 +139,14 @@ def reads_only_weights_and_data(plan: Plan, orders: Orders, rates: Array) -> boo
 
     Then an epoch that moves no weight is followed by others like it.
     """
-    update = plan.optimizer.update
-    code = getattr(update, "__code__", None)
+    return plan.optimizer.slots == 0 and not counts(plan) and orders[0] is None and constant(rates)
+
+
+def counts(plan: Plan) -> bool:
+    """Tell whether the optimizer may look at the number of an update."""
+    code = getattr(plan.optimizer.update, "__code__", None)
     t = code.co_varnames[3] if code is not None and code.co_argcount == 6 else None
-    counts = t is None or t in _loaded(code)
-    return plan.optimizer.slots == 0 and not counts and orders[0] is None and constant(rates)
+    return t is None or t in _loaded(code)
 
 
 def constant(rates: Array) -> bool:

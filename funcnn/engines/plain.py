@@ -5,10 +5,10 @@ makes: all weights stand in one flat vector and all gradients in another, and a 
 together with those around it.
 """
 
-import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -18,111 +18,123 @@ from .. import losses, validation
 from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES
 from ..metrics import right
-from ..optimizers import clip_scale, penalised, update_of
+from ..optimizers import OPTIMIZERS, clip_scale, penalised, update_of
 from ..records import Activation, Array, Params, Plan, State, arrays, map_arrays, read_only
-from .contract import Data, Orders, Reports, Shapes, reads_only_weights_and_data, updates, weights
+from .contract import (
+    Data,
+    Orders,
+    Reports,
+    Shapes,
+    constant,
+    counts,
+    reads_only_weights_and_data,
+    units,
+    updates,
+    weights,
+)
+from .recorded import Call, Spare, assigning, record
 
-#: Predictions are kept until there are so many numbers, or of so many batches, and then looked at together.
-KEPT, KEPT_TOGETHER = 1 << 13, 1 << 10
-#: Batches kept from epoch to epoch.
-KEPT_BATCHES = 1 << 12
+#: Predictions are kept until there are so many numbers at least, or of so many batches, and then looked at together.
+KEPT, KEPT_TOGETHER = 1 << 12, 1 << 10
 #: Weights updated at once: these stay in the cache in between.
 PIECE = 1 << 14
 
-#: ``product(left, right)`` or ``product(left, right, out)``
-Product = Callable[..., Array]
+#: ``product(left, right, out)``
+Product = Callable[..., Any]
 
 
 @attrs.frozen(eq=False)
-class Step:
-    """What an update by a batch of so many rows calls, and the buffers it writes to; per layer, or all layers at once.
+class Pass:
+    """The calls that take a batch of so many rows through the network, and the buffers they begin and end with.
 
-    ``forward`` are (product, w, b, z, a, apply), ``slopes`` (derivative, z, a, slope), and ``backward`` from the output
-    down (aᵀ of the layer below or None for the input, product, slope, dw, db, product, wᵀ or None for the input).
+    ``given`` are x, y and perhaps weights as a column. Calls that train end with new weights.
     """
 
-    forward: tuple[tuple[Product, Array, Array | None, Array, Array, Any], ...]
-    slopes: tuple[tuple[Any, Array, Array, Array], ...]
-    backward: tuple[tuple[Array | None, Product, Array, Array, Array | None, Product, Array | None], ...]
+    given: tuple[Array, ...]
+    calls: tuple[Call, ...]
+    y_hat: Array
 
 
 @attrs.frozen(eq=False)
 class Prepared:
-    """A run's buffers, and what is called in it. ``flat``, ``gradient`` and ``slots`` are (..., P)."""
+    """A run's buffers, and what is called in it. ``flat``, ``gradient`` and ``slots`` are (..., P).
+
+    ``rate`` and ``t`` are those of the update that is being done. A pass is made for each number of rows that a batch
+    has: those of ``steps`` train, and those of ``looks`` only predict.
+    """
 
     plan: Plan
     shapes: Shapes
-    data: Data
-    held: Data | None
-    batches: tuple[tuple[Any, ...], ...] | None  # of an epoch that takes the samples as they come
+    data: "Batches"
+    held: "Batches | None"
     flat: Array
     gradient: Array
     slots: tuple[Array, ...]
-    pieces: tuple[tuple[Array, Array, tuple[Array, ...]], ...]  # of the three above
-    weights: tuple[tuple[Array, Array], ...]  # of each layer, and its gradient: what weight decay is for
-    gradients: tuple[Array, ...]  # array by array
-    steps: dict[int, Step]
-    slope: Callable[[Array, Array], Array]
-    update: Any  # the optimizer's rule
+    rate: Array
+    t: Array
+    steps: dict[int, Pass]
+    looks: dict[int, Pass]
+
+
+@attrs.frozen(eq=False)
+class Batches:
+    """Data as x, y and perhaps weights, each (..., n, count), and each once more as its batches.
+
+    These are the whole ones, (batches, ..., size, count), and the rest, (0 or 1, ..., rows, count).
+    """
+
+    arrays: tuple[Array, ...]
+    cuts: tuple[tuple[Array, Array], ...]
+    size: int
 
 
 def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepared:
-    """Make the buffers of a run."""
-    lead = () if shapes.members is None else (shapes.members,)
+    """Make the buffers of a run, and the calls."""
+    lead = _lead(shapes)
     count = sum(math.prod(shape) for shape in _array_shapes(shapes))
     flat, gradient, *slots = (np.zeros((*lead, count), shapes.dtype) for _ in range(2 + plan.optimizer.slots))
-    layers, slopes = _layers(shapes, flat), _layers(shapes, gradient)
-    steps = {
-        rows: _step(shapes, rows, layers, slopes)
-        for size, all_rows in ((plan.batch_size, shapes.samples), (_rows(shapes), shapes.held))
-        for rows in {min(size, all_rows), all_rows % size}
-        if rows
-    }
-    cuts = range(0, shapes.samples, plan.batch_size)
-    loss = plan.loss
-    plain = LOSSES.get(loss.name) is loss and loss.reduction == "sum" and loss.row is None
-    return Prepared(
-        plan,
-        shapes,
-        data,
-        held,
-        # Cutting a batch costs a tenth of a small step, so it is done once, unless the cuts would take much room.
-        tuple(_batch(steps, data, slice(cut, cut + plan.batch_size)) for cut in cuts)
-        if len(cuts) <= KEPT_BATCHES
-        else None,
-        flat,
-        gradient,
-        tuple(slots),
-        tuple(
-            (flat[..., some], gradient[..., some], tuple(slot[..., some] for slot in slots))
-            for some in (slice(begin, begin + PIECE) for begin in range(0, count, PIECE))
-        ),
-        tuple((w, dw) for (w, _), (dw, _) in zip(layers, slopes, strict=True)),
-        tuple(_views(shapes, gradient)),
-        steps,
-        loss.slope if plain else functools.partial(losses.slope, loss),  # the formula alone, where that is all
-        update_of(plan.optimizer),
+    rate, t = (np.zeros((*lead, 1)[: 2 * len(lead)], shapes.dtype) for _ in range(2))
+    weight = () if data.weight is None else (data.weight[:, None],)
+    batches = _batches((data.x, data.y, *weight), plan.batch_size)
+    held_batches = _batches((held.x, held.y), _rows(plan, shapes)) if held else None
+    run = Prepared(plan, shapes, batches, held_batches, flat, gradient, tuple(slots), rate, t, {}, {})
+    spare: Spare = {}
+    move = (*_regularising(run, spare), *_updating(run, spare))
+    return attrs.evolve(
+        run,
+        steps={rows: _step(run, rows, move, spare) for rows in _rows_of(shapes.samples, plan.batch_size)},
+        looks={rows: _look(run, held_batches, rows, spare) for rows in _rows_of(shapes.held, _rows(plan, shapes))}
+        if held_batches
+        else {},
     )
 
 
-def _rows(shapes: Shapes) -> int:
-    """Return for how many samples predictions are kept."""
-    return max(1, KEPT // (shapes.sizes[-1] * (shapes.members or 1)))
+def _lead(shapes: Shapes) -> tuple[int, ...]:
+    return () if shapes.members is None else (shapes.members,)
 
 
-def _cut(data: Data, some: Any) -> Data:
-    """Return some of the samples, by a slice or by their numbers."""
-    weight = None if data.weight is None else data.weight[some]
-    if isinstance(some, slice):
-        return Data(data.x[..., some, :], data.y[..., some, :], weight)
-    # np.take lays every member's rows one after another, as those of its solo run; indexing does not.
-    return Data(np.take(data.x, some, axis=-2), np.take(data.y, some, axis=-2), weight)
+def _rows_of(samples: int, size: int) -> set[int]:
+    """Return how many rows the batches of so many samples have."""
+    return {min(size, samples), samples % size} - {0}
 
 
-def _batch(steps: dict[int, Step], data: Data, some: Any) -> tuple[Any, ...]:
-    """Return step, x, xᵀ, y and weight of a batch."""
-    part = _cut(data, some)
-    return steps[part.x.shape[-2]], part.x, part.x.mT, part.y, part.weight
+def _rows(plan: Plan, shapes: Shapes) -> int:
+    """Return for how many samples predictions are kept: these take as much room as a batch does, or `KEPT` numbers."""
+    members = shapes.members or 1
+    batch = 3 * min(plan.batch_size, shapes.samples) * units(shapes) * members
+    return max(1, max(KEPT, batch) // (shapes.sizes[-1] * members))
+
+
+def _batches(given: Sequence[Array], size: int) -> Batches:
+    return Batches(tuple(given), tuple(_cut(array, size) for array in given), size)
+
+
+def _cut(array: Array, size: int) -> tuple[Array, Array]:
+    """Return views of an array (..., n, count) as its whole batches and the rest; see `Batches`."""
+    *lead, rows, count = array.shape
+    whole = rows - rows % size
+    batches = array[..., :whole, :].reshape(*lead, whole // size, size, count)
+    return np.moveaxis(batches, -3, 0), array[None, ..., whole:, :][: int(whole < rows)]
 
 
 def _array_shapes(shapes: Shapes) -> Iterator[tuple[int, int]]:
@@ -148,94 +160,176 @@ def _layers(shapes: Shapes, flat: Array) -> list[tuple[Array, Array | None]]:
     return [(next(views), next(views) if biased else None) for biased in shapes.biased]
 
 
-def _step(shapes: Shapes, rows: int, layers: Sequence[Any], slopes: Sequence[Any]) -> Step:
-    """Make the buffers for so many rows, and choose what is called."""
-    small = shapes.members is None and weights(shapes) < PIECE
+# --- what is called --------------------------------------------------------------------------------------------------
 
-    def product(left: int, right: int) -> Product:
-        # Both hand a product to BLAS, but dot's call costs a third of matmul's and its work on large arrays more. Where
-        # a factor is a single number dot skips zeros, and 0 · inf is 0 there.
-        return np.ndarray.dot if small and min(left, right) > 1 else np.matmul
 
-    functions = [_functions(act) for act in shapes.acts]
+def _calls(function: Any, inputs: Sequence[Any], outs: Sequence[Array], spare: Spare, own: bool = False) -> list[Call]:
+    """Return the calls that write a function's results to ``outs``; what cannot be recorded is called as it is."""
+    try:
+        if not own:
+            return record(function, inputs, outs, spare)
+    except TypeError:
+        pass
+    return [partial(_as_written, function, tuple(inputs), tuple(outs))]
+
+
+def _as_written(function: Any, inputs: Sequence[Any], outs: Sequence[Array]) -> None:
+    found = function(*inputs)
+    for out, result in zip(outs, found if isinstance(found, tuple) else (found,), strict=True):
+        out[...] = result
+
+
+def _step(run: Prepared, rows: int, move: Sequence[Call], spare: Spare) -> Pass:
+    """Make the calls of an update by so many rows: forward, backward, and ``move``, which updates the weights."""
+    shapes, loss = run.shapes, run.plan.loss
+    layers, slopes = _layers(shapes, run.flat), _layers(shapes, run.gradient)
+    given = tuple(_buffer(array, rows) for array in run.data.arrays)
+    x, y, *weight = given
     vectors, (z, a, slope) = _buffers(shapes, rows)
-    forward, backward = [], []
-    parts = zip(itertools.pairwise(shapes.sizes), layers, slopes, strict=True)
-    for index, ((fan_in, fan_out), (w, b), (dw, db)) in enumerate(parts):
-        forward.append((product(rows * fan_in, fan_in * fan_out), w, b, z[index], a[index], functions[index][0]))
-        below = (a[index - 1].mT, w.mT) if index else (None, None)
-        down = product(rows * fan_in, rows * fan_out), slope[index], dw, db
-        backward.append((below[0], *down, product(rows * fan_out, fan_in * fan_out), below[1]))
-    one_by_one = [(derivative, *some) for (_, derivative), *some in zip(functions, z, a, slope, strict=True)]
-    # One call serves all layers, where these have the same of the table.
-    one = activation(shapes.acts[0])
-    at_once = len(set(shapes.acts)) == 1 and ACTIVATIONS.get(one.name) is one
-    return Step(
-        tuple(forward), ((functions[0][1], *vectors),) if at_once else tuple(one_by_one), tuple(reversed(backward))
+    error = np.zeros_like(a[-1])
+    calls = _forward(shapes, x, z, a, layers, spare)
+    columns = (column[..., 0] for column in weight)
+    calls += _calls(
+        partial(losses.slope, loss), (a[-1], y, *columns), (error,), spare, not validation.of_table(loss, LOSSES)
     )
+    acts = [activation(act) for act in shapes.acts]
+    # One call serves all layers, where these have the same of the table.
+    at_once = len(set(acts)) == 1 and validation.of_table(acts[0], ACTIVATIONS)
+    for act, parts in ((acts[0], vectors),) if at_once else zip(acts, zip(z, a, slope, strict=True), strict=True):
+        derivative, own = _derivative(act)
+        calls += _calls(derivative, parts[:2], parts[2:], spare, own)
+    for index in reversed(range(len(layers))):
+        (w, _), (dw, db), delta = layers[index], slopes[index], slope[index]
+        calls.append(partial(np.multiply, error, delta, delta))
+        below = a[index - 1] if index else x
+        calls.append(partial(_product(shapes, rows * w.shape[-2], rows * w.shape[-1]), below.mT, delta, dw))
+        if db is not None:
+            # A sum over one row is that row.
+            calls.append(assigning(db, delta) if rows == 1 else partial(np.add.reduce, delta, -2, None, db, True))
+        if index:
+            error = z[index - 1]  # which nothing reads any more
+            calls.append(partial(_product(shapes, rows * w.shape[-1], math.prod(w.shape[-2:])), delta, w.mT, error))
+    return Pass(given, (*calls, *move), a[-1])
+
+
+def _look(run: Prepared, held: Batches, rows: int, spare: Spare) -> Pass:
+    """Make the calls that predict so many rows of the validation data."""
+    given = tuple(_buffer(array, rows) for array in held.arrays)
+    _, (z, a, _) = _buffers(run.shapes, rows)
+    return Pass(given, tuple(_forward(run.shapes, given[0], z, a, _layers(run.shapes, run.flat), spare)), a[-1])
+
+
+def _forward(
+    shapes: Shapes, x: Array, z: Sequence[Array], a: Sequence[Array], layers: Sequence[Any], spare: Spare
+) -> list[Call]:
+    calls: list[Call] = []
+    for act, (w, b), before, z_l, a_l in zip(shapes.acts, layers, [x, *a[:-1]], z, a, strict=True):
+        calls.append(partial(_product(shapes, math.prod(before.shape[-2:]), math.prod(w.shape[-2:])), before, w, z_l))
+        if b is not None:
+            calls.append(partial(np.add, z_l, b, z_l))
+        apply, own = _apply(activation(act))
+        calls += _calls(apply, (z_l,), (a_l,), spare, own)
+    return calls
+
+
+def _regularising(run: Prepared, spare: Spare) -> list[Call]:
+    """Return the calls that add weight decay to the gradient that stands in the buffer, and clip it."""
+    calls: list[Call] = []
+    for (w, _), (dw, _) in zip(*(_layers(run.shapes, flat) for flat in (run.flat, run.gradient)), strict=True):
+        calls += _calls(penalised, (dw, w, run.plan.l2), (dw,), spare) if run.plan.l2 else []
+    if run.plan.clip is not None:
+        scale = np.zeros(_lead(run.shapes), run.shapes.dtype)
+        clip = run.plan.clip
+        calls += _calls(lambda *g: clip_scale(g, clip), _views(run.shapes, run.gradient), (scale,), spare)
+        calls.append(partial(np.multiply, run.gradient, scale[..., None], run.gradient))
+    return calls
+
+
+def _updating(run: Prepared, spare: Spare) -> list[Call]:
+    """Return the calls that move the weights by the gradient that stands in the buffer."""
+    rule = run.plan.optimizer
+    calls: list[Call] = []
+    for begin in range(0, run.flat.shape[-1], PIECE):
+        w, g, *slots = (array[..., begin : begin + PIECE] for array in (run.flat, run.gradient, *run.slots))
+        update, own = partial(_update, update_of(rule), rule.hyper), not validation.of_table(rule, OPTIMIZERS)
+        calls += _calls(update, (w, g, run.t, run.rate, *slots), (w, *slots), spare, own)
+    return calls
+
+
+def _update(rule: Any, hyper: tuple[float, ...], w: Any, g: Any, t: Any, rate: Any, *slots: Any) -> Any:
+    w, after = rule(w, g, slots, t, rate, hyper)
+    return (w, *after)
+
+
+def _product(shapes: Shapes, left: int, right: int) -> Product:
+    """Return what multiplies factors of so many numbers."""
+    # Both hand a product to BLAS, but dot's call costs a third of matmul's and its work on large arrays more. Where a
+    # factor is a single number dot skips zeros, and 0 · inf is 0 there.
+    small = shapes.members is None and weights(shapes) < PIECE
+    return np.ndarray.dot if small and min(left, right) > 1 else np.matmul
+
+
+def _buffer(array: Array, rows: int) -> Array:
+    return np.zeros((*array.shape[:-2], rows, array.shape[-1]), array.dtype)
 
 
 def _buffers(shapes: Shapes, rows: int) -> tuple[Array, list[list[Array]]]:
     """Return one vector for each of z, a and the derivative, and each layer's part of it."""
-    lead = () if shapes.members is None else (shapes.members,)
+    lead = _lead(shapes)
     counts = [math.prod(lead) * rows * units for units in shapes.sizes[1:]]
     vectors = np.zeros((3, sum(counts)), shapes.dtype)
     cuts = list(itertools.accumulate(counts))[:-1]
     return vectors, [[part.reshape(*lead, rows, -1) for part in np.split(vector, cuts)] for vector in vectors]
 
 
-def _functions(act: str | Activation) -> tuple[Any, Any]:
-    """Return apply and derivative; those of the user's own are watched."""
-    one = activation(act)
-    if ACTIVATIONS.get(one.name) is one:
-        return one.apply, one.derivative
-    watched = functools.partial(validation.elementwise, "activation", one.name, one.apply)
-    return watched, functools.partial(validation.elementwise, "derivative of activation", one.name, one.derivative)
+def _apply(act: Activation) -> tuple[Any, bool]:
+    """Return what applies an activation, and whether it is the user's own, which is watched."""
+    if validation.of_table(act, ACTIVATIONS):
+        return act.apply, False
+    return partial(validation.elementwise, "activation", act.name, act.apply), True
 
 
-def _forward(step: Step, x: Array) -> Array:
-    """Predict, into the buffers."""
-    a = x
-    for product, w, b, z, out, apply in step.forward:
-        product(a, w, z)
-        if b is not None:
-            np.add(z, b, z)
-        out[...] = apply(z)
-        a = out
-    return a
+def _derivative(act: Activation) -> tuple[Any, bool]:
+    if validation.of_table(act, ACTIVATIONS):
+        return act.derivative, False
+    return partial(validation.elementwise, "derivative of activation", act.name, act.derivative), True
 
 
-def _update(run: Prepared, batch: tuple[Any, ...], t: float, rate: Array) -> Array:
-    """Move the weights by one batch, and return the predictions from before."""
-    step, x, x_t, y, weight = batch
-    y_hat = _forward(step, x)
-    error = run.slope(y_hat, y) if weight is None else losses.slope(run.plan.loss, y_hat, y, weight)
-    for derivative, z, a, slope in step.slopes:
-        slope[...] = derivative(z, a)
-    for a_t, product, slope, dw, db, back, w_t in step.backward:
-        delta = error * slope
-        product(x_t if a_t is None else a_t, delta, dw)
-        if db is not None:
-            np.add.reduce(delta, -2, out=db, keepdims=True)
-        if w_t is not None:
-            error = back(delta, w_t)
-    kept = y_hat.copy()
-    if run.plan.l2 or run.plan.clip is not None:
-        _regularise(run)
-    for w, g, slots in run.pieces:
-        w[...], after = run.update(w, g, slots, t, rate, run.plan.optimizer.hyper)
-        for slot, new in zip(slots, after, strict=True) if slots else ():
-            slot[...] = new
-    return kept
+# --- epochs ----------------------------------------------------------------------------------------------------------
 
 
-def _regularise(run: Prepared) -> None:
-    """Add weight decay to the gradient that stands in the buffer, and clip it."""
-    if run.plan.l2:
-        for w, dw in run.weights:
-            dw[...] = penalised(dw, w, run.plan.l2)
-    if run.plan.clip is not None:
-        run.gradient[...] = run.gradient * clip_scale(run.gradients, run.plan.clip)[..., None]
+def _loaded(data: Batches, passes: dict[int, Pass], order: Array | None, rows: slice) -> Iterator[Pass]:
+    """Yield the pass for each batch of these rows of an order, with the samples in its buffers."""
+    some, last = (
+        slice(rows.start // data.size, rows.stop // data.size),
+        slice(int(rows.stop == data.arrays[0].shape[-2])),
+    )
+    if order is None:
+        for parts in zip(*(itertools.chain(whole[some], rest[last]) for whole, rest in data.cuts), strict=True):
+            chosen = passes[parts[0].shape[-2]]
+            for buffer, part in zip(chosen.given, parts, strict=True):
+                buffer[...] = part
+            yield chosen
+    else:
+        whole, rest = _cut(order[:, None], data.size)
+        for numbers in itertools.chain(whole[some], rest[last]):
+            chosen = passes[numbers.shape[0]]
+            for buffer, array in zip(chosen.given, data.arrays, strict=True):
+                np.take(array, numbers[:, 0], -2, buffer, "clip")
+            yield chosen
+
+
+def _train(run: Prepared, passes: Iterable[Pass], out: Iterable[Array], clock: Iterator[Any] | None) -> None:
+    """Train on batches that stand in the passes' buffers, and write the predictions of each, from before its update.
+
+    ``clock`` gives number and rate of each update, where these are not what they were.
+    """
+    for step, predictions in zip(passes, out, strict=False):
+        if clock is not None:
+            run.t[...], run.rate[...] = next(clock)
+        for call in step.calls:
+            call()
+        predictions[...] = step.y_hat
 
 
 def _measured(run: Prepared, y_hat: Array, y: Array) -> Array:
@@ -251,45 +345,49 @@ def _averaged(run: Prepared, measured: Array, samples: int) -> Array:
     return measured / np.reshape([count, samples], (2, *[1] * (measured.ndim - 1)))
 
 
-def _validated(run: Prepared, held: Data) -> Array:
+def _validated(run: Prepared, held: Batches) -> Array:
     """Return loss and accuracy of the validation data, (2, ...)."""
     total: Any = 0.0
-    for begin in range(0, run.shapes.held, _rows(run.shapes)):
-        some = _cut(held, slice(begin, begin + _rows(run.shapes)))
-        y_hat = _forward(run.steps[some.x.shape[-2]], some.x)
-        total = total + _measured(run, y_hat, some.y)
+    for look in _loaded(held, run.looks, None, slice(0, run.shapes.held)):
+        for call in look.calls:
+            call()
+        total = total + _measured(run, look.y_hat, look.given[1])
     return _averaged(run, total, run.shapes.held)
 
 
-def _block(run: Prepared, orders: Orders, rates: Array, t: float) -> Array:
+def _block(run: Prepared, orders: Orders, clock: Iterator[Any] | None) -> Array:
     """Train these epochs, and return loss and accuracy of each, and the validation's, (2 or 4, E, ...).
 
     Of an epoch that is longer than predictions are kept, there may be one.
     """
     n, size = run.shapes.samples, run.plan.batch_size
-    chunk = n if n <= _rows(run.shapes) else max(1, _rows(run.shapes) // size) * size
-    update, total, validated = 0, 0.0, []
+    chunk = n if n <= _rows(run.plan, run.shapes) else max(1, _rows(run.plan, run.shapes) // size) * size
+    total, validated = 0.0, []
     for begin in range(0, n, chunk):
-        rows = min(chunk, n - begin)
-        predictions, targets = [], []
-        for order in orders:
-            for cut in range(begin, begin + rows, size):
-                if order is None and run.batches is not None:
-                    batch = run.batches[cut // size]
-                else:
-                    some = slice(cut, cut + size)
-                    batch = _batch(run.steps, run.data, some if order is None else order[some])
-                t += 1.0
-                predictions.append(_update(run, batch, t, rates[update]))
-                targets.append(batch[3])
-                update += 1
-            if run.held is not None and begin + rows == n:
+        rows = slice(begin, min(begin + chunk, n))
+        y_hat = np.empty((len(orders), *_lead(run.shapes), rows.stop - begin, run.shapes.sizes[-1]), run.shapes.dtype)
+        whole, rest = _cut(y_hat, size)
+        # A batch of all samples, as they come, stays where it is.
+        once = tuple(_loaded(run.data, run.steps, None, rows)) if orders[0] is None and n <= size else None
+        for epoch, order in enumerate(orders):
+            out = itertools.chain(whole[:, epoch], rest[:, epoch])
+            _train(run, once or _loaded(run.data, run.steps, order, rows), out, clock)
+            if run.held is not None and rows.stop == n:
                 validated.append(_validated(run, run.held))
-        y_hat, y = (np.concatenate(parts, axis=-2) for parts in (predictions, targets))
-        y_hat, y = (array.reshape(*array.shape[:-2], len(orders), rows, -1) for array in (y_hat, y))
-        total = total + _measured(run, y_hat, y)
-    figures = np.moveaxis(_averaged(run, total, n), -1, 1)
+        total = total + _measured(run, y_hat, _targets(run, orders, rows))
+    figures = _averaged(run, total, n)
     return figures if run.held is None else np.concatenate([figures, np.stack(validated, axis=1)])
+
+
+def _targets(run: Prepared, orders: Orders, rows: slice) -> Array:
+    """Return the targets of these epochs' rows in their order, (E, ..., n, k)."""
+    y, lead = run.data.arrays[1], _lead(run.shapes)
+    if orders[0] is None:
+        some = y[..., rows, :]
+    else:
+        some = np.stack([np.take(y, np.asarray(order)[rows], -2) for order in orders])
+        some = some.reshape(len(orders), *(y.shape[:-2] or (1,) * len(lead)), *some.shape[-2:])
+    return np.broadcast_to(some, (len(orders), *lead, *some.shape[-2:]))
 
 
 def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[State, Reports]:
@@ -298,10 +396,10 @@ def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[S
     for buffer, params in zip(buffers, (state.params, *state.slots), strict=True):
         for view, array in zip(_views(run.shapes, buffer), arrays(params), strict=True):
             view[...] = array
-    stood = tuple(buffer.copy() for buffer in buffers)  # for members that stop, what they stopped with
-    reports, running, ran = _span(run, state, orders, rates, stood)
-    ends = [np.where(running[..., None], buffer, end) for buffer, end in zip(buffers, stood, strict=True)]
-    params, *slots = (_params(state.params, _views(run.shapes, end)) for end in ends)
+    reports, running, ran, stood = _span(run, state, orders, rates)
+    if stood:
+        buffers = tuple(np.where(running[..., None], buffer, end) for buffer, end in zip(buffers, stood, strict=True))
+    params, *slots = (_params(state.params, _views(run.shapes, buffer)) for buffer in buffers)
     t = state.t + ran * updates(run.plan, run.shapes)
     after = State(params, tuple(slots), t, state.epoch + ran, read_only(np.array(running)))
     return after, Reports(*map(read_only, reports.astype(run.shapes.dtype)))
@@ -312,41 +410,54 @@ def _params(like: Params, views: Sequence[Array]) -> Params:
     return map_arrays(lambda _: next(copies), like)
 
 
-def _span(
-    run: Prepared, state: State, orders: Orders, rates: Array, stood: Sequence[Array]
-) -> tuple[Array, Array, int]:
+def _span(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[Array, Array, int, list[Array]]:
     """Train in the buffers; return reports, who is still running, and how many epochs were run.
 
-    Members that stop are written to ``stood``.
+    The last that is returned are the buffers as the members that stopped left them; there are none while nobody stops.
     """
     buffers, running = (run.flat, *run.slots), np.array(state.running)
+    stood = [] if running.all() else [buffer.copy() for buffer in buffers]
     reports = np.full((4 if run.held else 2, len(orders), *running.shape), np.nan)
     steady, per_epoch = reads_only_weights_and_data(run.plan, orders, rates), updates(run.plan, run.shapes)
-    rates = rates.astype(run.shapes.dtype)[..., None]
-    longest = max(1, min(_rows(run.shapes) // run.shapes.samples, KEPT_TOGETHER // per_epoch))
+    longest = max(1, min(_rows(run.plan, run.shapes) // run.shapes.samples, KEPT_TOGETHER // per_epoch))
     done, one_by_one, standing = 0, 0, False
     while done < len(orders) and running.any():
         some = slice(done, min(len(orders), done + (1 if done < one_by_one else longest)))
         # What may have to be gone back to, or compared; of large networks the copy takes as long as a step.
         before = [buffer.copy() for buffer in buffers] if some.stop > done + 1 or (steady and standing) else None
-        measured = _block(run, orders[some], rates[done * per_epoch :], state.t + done * per_epoch)
-        stopping = ~np.isfinite(run.flat).all(axis=-1) & running
+        measured = _block(run, orders[some], _clock(run, rates[done * per_epoch :], state.t + done * per_epoch))
+        stopping = ~_finite(run.flat) & running
         if stopping.any() and before is not None and some.stop > done + 1:  # rare: go back, and see in which epoch
             _copy(before, buffers)
             one_by_one = some.stop
             continue
         reports[:, some] = np.where(running, measured, np.nan)
-        for end, buffer in zip(stood, buffers, strict=True):
-            end[stopping] = buffer[stopping]
+        if stopping.any():
+            stood = stood or [buffer.copy() for buffer in buffers]
+            for end, buffer in zip(stood, buffers, strict=True):
+                end[stopping] = buffer[stopping]
         running, done = running & ~stopping, some.stop
         standing = done > 1 and np.array_equal(reports[0, done - 1], reports[0, done - 2], equal_nan=True)
         if steady and standing and done < len(orders) and before and np.array_equal(before[0], run.flat):
-            again = _block(run, orders[:1], rates, 0.0)  # it may have been a cycle
+            again = _block(run, orders[:1], None)  # it may have been a cycle
             if np.array_equal(before[0], run.flat):  # no: nothing will ever move again
                 reports[:, done:] = np.where(running, again, np.nan)
                 done = len(orders)
             _copy(before, buffers)
-    return reports, running, done
+    return reports, running, done, stood
+
+
+def _clock(run: Prepared, rates: Array, t: float) -> Iterator[Any] | None:
+    """Set number and rate of the first update; return what gives those of each, or None where they stay."""
+    rates = rates.astype(run.shapes.dtype)[..., None] if run.rate.ndim else rates
+    run.t[...], run.rate[...] = t + 1.0, rates[0]
+    return None if constant(rates) and not counts(run.plan) else zip(itertools.count(t + 1.0), rates, strict=False)
+
+
+def _finite(flat: Array) -> Array:
+    """Tell whose weights are all finite, (...)."""
+    squares = np.isfinite(np.vecdot(flat, flat))  # in one pass, and rarely too large where they are
+    return squares if squares.all() else np.isfinite(flat).all(axis=-1)
 
 
 def _copy(sources: Sequence[Array], targets: Sequence[Array]) -> None:
