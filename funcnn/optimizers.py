@@ -22,12 +22,15 @@ OPTIMIZERS = MappingProxyType({optimizer.name: optimizer for optimizer in (Optim
 def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
     """Return the optimizer called so; an `Optimizer` is returned as it is.
 
+    A text ``NAME:number,…`` names one with other constants: the numbers replace the first of its ``hyper``.
+
     Raises
     ------
     ValueError
-        If the name is unknown; the message lists the known ones and suggests the nearest.
+        If the name is unknown (the message lists the known ones and suggests the nearest), or its numbers are no
+        finite numbers or more than it has constants.
     """
-    return optimizer if isinstance(optimizer, Optimizer) else validation.known("optimizer", optimizer, OPTIMIZERS)
+    return optimizer if isinstance(optimizer, Optimizer) else validation.with_hyper("optimizer", optimizer, OPTIMIZERS)
 
 
 def fresh_slots(optimizer: Optimizer, params: Params) -> tuple[Params, ...]:

@@ -7,7 +7,10 @@ in another order where it does not. Arrays of other libraries pass as they are, 
 """
 
 import difflib
+import functools
+import inspect
 import itertools
+import math
 import numbers as kinds
 import operator
 from collections.abc import Callable, Mapping
@@ -33,6 +36,70 @@ def known(kind: str, name: object, table: Mapping[str, T]) -> T:
     nearest = difflib.get_close_matches(str(name).lower(), table, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(f"unknown {kind} {name!r}{hint} (known: {', '.join(table) or 'none'})")
+
+
+def named(kind: str, text: object, table: Mapping[str, T]) -> tuple[T, tuple[float, ...]]:
+    """Return the entry of a table that a text ``NAME[:number,…]`` names, and its numbers.
+
+    Examples
+    --------
+    >>> named("letter", "b:0.5,2", {"a": 1, "b": 2})
+    (2, (0.5, 2.0))
+    """
+    name, colon, rest = text.partition(":") if isinstance(text, str) else (text, "", "")
+    entry = known(kind, name, table)
+    return entry, tuple(_number(kind, text, piece) for piece in rest.split(",")) if colon else ()
+
+
+def _number(kind: str, text: object, piece: str) -> float:
+    try:
+        number = float(piece)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{kind} {text!r} must be a name, or a name and finite numbers as NAME:0.5,2, got {piece!r}")
+    return number
+
+
+def with_numbers(kind: str, text: object, table: Mapping[str, Callable[..., T]], *, leading: int) -> Callable[..., T]:
+    """Return the function of a table that a text ``NAME[:number,…]`` names, with its numbers as its arguments.
+
+    These follow ``leading`` other arguments, and may be left out from the right where they have defaults.
+    """
+    function, given = named(kind, text, table)
+    takes = numbers_taken(function, leading)
+    least = sum("=" not in one for one in takes)
+    if not least <= len(given) <= len(takes):
+        raise ValueError(_miscounted(kind, text, len(given), ", ".join(takes) or "none"))
+    names = (one.partition("=")[0] for one in takes)
+    return functools.partial(function, **dict(zip(names, given, strict=False))) if given else function
+
+
+def numbers_taken(function: Callable[..., Any], leading: int) -> list[str]:
+    """Return the names of a function's arguments after so many others, those with a default as ``name=default``.
+
+    Examples
+    --------
+    >>> numbers_taken(lambda t, horizon, floor=0.0: t, 1)
+    ['horizon', 'floor=0']
+    """
+    takes = list(inspect.signature(function).parameters.values())[leading:]
+    return [one.name if one.default is one.empty else f"{one.name}={one.default:g}" for one in takes]
+
+
+def with_hyper(kind: str, text: object, table: Mapping[str, Optimizer]) -> Optimizer:
+    """Return the optimizer that a text ``NAME[:number,…]`` names; its numbers replace the first constants."""
+    entry, given = named(kind, text, table)
+    if len(given) > len(entry.hyper):
+        defaults = ", ".join(f"{one:g}" for one in entry.hyper)
+        takes = f"at most {len(entry.hyper)}, by default {defaults}" if defaults else "none"
+        raise ValueError(_miscounted(kind, text, len(given), takes))
+    return attrs.evolve(entry, hyper=(*given, *entry.hyper[len(given) :])) if given else entry
+
+
+def _miscounted(kind: str, text: object, given: int, takes: str) -> str:
+    name = str(text).partition(":")[0]
+    return f"{kind} {text!r} gives {given or 'no'} number{'s' * (given != 1)}, but {name} takes {takes}"
 
 
 def of_table(record: Any, table: Mapping[str, Any]) -> bool:
