@@ -11,20 +11,27 @@ from .activations import ACTIVATIONS
 from .data import DATASETS, dataset, linear, xor
 from .diagnosis import Diagnosis, diagnose
 from .experiments import DEFAULT_SEED, Experiment, Run, member, resume, run, scores, weights_sha256
+from .initializers import INITIALIZERS
 from .losses import LOSSES
 from .metrics import accuracy, decision, half_sse, mse
-from .network import SCHEMES, backprop, forward, grads, init, value_and_grads
+from .network import backprop, forward, grads, init, value_and_grads
 from .optimizers import OPTIMIZERS, optimizer_step, sgd_step
 from .records import Activation, Dataset, Decision, History, Layer, Loss, Optimizer, Params, Plan, State, Trace
+from .schedules import SCHEDULES
 from .storage import load, save
 from .training import fresh_state, scan, step, train
+
+#: What ``scheme=`` takes; `INITIALIZERS` by its older name.
+SCHEMES = INITIALIZERS
 
 __all__ = [
     "ACTIVATIONS",
     "DATASETS",
     "DEFAULT_SEED",
+    "INITIALIZERS",
     "LOSSES",
     "OPTIMIZERS",
+    "SCHEDULES",
     "SCHEMES",
     "Activation",
     "Dataset",

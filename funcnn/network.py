@@ -5,28 +5,18 @@ NumPy, on JAX (under ``jit``, ``vmap`` and ``grad`` too) and on any other Array 
 broadcasts over leading axes, which is what an ensemble is: weights of shape (K, fan_in, fan_out).
 """
 
+import functools
 import itertools
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import losses, validation
 from .activations import activation, per_layer
+from .initializers import Initializer, initializer_named
 from .losses import loss_named
 from .records import Activation, Array, Layer, Loss, Params, Trace, read_only
-
-#: Standard deviation of the initial weights, from (fan_in, fan_out). "glorot": Glorot & Bengio 2010, eq. 12;
-#: "he": He et al. 2015, eq. 10.
-SCHEMES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
-    {
-        "normal": lambda fan_in, fan_out: 1.0,
-        "glorot": lambda fan_in, fan_out: math.sqrt(2 / (fan_in + fan_out)),
-        "he": lambda fan_in, fan_out: math.sqrt(2 / fan_in),
-    }
-)
 
 
 def init(
@@ -37,6 +27,7 @@ def init(
     out_act: str | Activation | None = None,
     bias: bool = False,
     scheme: str = "normal",
+    bias_init: str | None = None,
     dtype: Any = np.float64,
 ) -> Params:
     """Draw the initial weights of a network.
@@ -51,42 +42,71 @@ def init(
     act, out_act
         One activation for all layers or one per layer; ``out_act`` replaces the last.
     bias
-        Whether layers have one, starting at 0. The weights are the same with and without.
+        Whether layers have one, starting at 0 unless ``bias_init`` says otherwise. The weights are the same with and
+        without.
     scheme
-        "normal" (standard normal), "glorot" or "he": the spread of the weights, see `SCHEMES`.
+        The initialiser that draws the weights, as ``NAME[:number,…]``: "normal" is standard normal, "uniform:0.5"
+        uniform between −0.5 and 0.5; see `funcnn.INITIALIZERS`.
+    bias_init
+        The one that draws the biases, after all weights; None is 0.
     dtype
         float64 or float32.
 
     Raises
     ------
     ValueError, TypeError
-        If a size is below 1, fewer than two sizes are given, a seed is not a whole number of at least 0, or a name
-        is unknown.
+        If a size is below 1, fewer than two sizes are given, a seed is not a whole number of at least 0, a name
+        is unknown, an initialiser's numbers are not those that it takes or too large for the dtype, or ``bias_init``
+        is given for a network without biases.
+
+    Examples
+    --------
+    >>> params = init((2, 3, 1), seed=14, scheme="glorot_uniform", bias=True, bias_init="uniform:0.1")
+    >>> [(layer.w.shape, layer.b.shape) for layer in params.layers]
+    [((2, 3), (1, 3)), ((3, 1), (1, 1))]
     """
+    shapes = _shapes(sizes)
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+    if bias_init is not None and not bias:
+        raise ValueError(f"bias_init is {bias_init!r}, but the network has no biases to draw: bias=True gives it some")
+    of_w = initializer_named(scheme)
+    of_b = initializer_named("zeros" if bias_init is None else bias_init, "bias_init") if bias else None
+    acts = per_layer(act, out_act, len(shapes))
+    draw = functools.partial(_drawn, shapes, of_w, of_b, dtype)
+    if isinstance(seed, Iterable):
+        members = [draw(one) for one in seed]
+        if not members:
+            raise ValueError("seed names no member: expected a whole number or at least one of them")
+        arrays = [np.stack(member) for member in zip(*members, strict=True)]
+    else:
+        arrays = draw(seed)
+    pairs = itertools.zip_longest(arrays[: len(shapes)], arrays[len(shapes) :])
+    return Params(Layer(read_only(w), read_only(b), a) for (w, b), a in zip(pairs, acts, strict=True))
+
+
+def _shapes(sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the shape of each layer's weights."""
     if not isinstance(sizes, Sequence):
         raise TypeError(f"sizes must list the units of each layer, as (2, 3, 1), got {sizes!r}")
     sizes = [validation.whole("size of a layer", size, least=1) for size in sizes]
     if len(sizes) < 2:
         raise ValueError(f"sizes must name an input and an output at least, as (2, 1), got {tuple(sizes)}")
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise ValueError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
-    scale = validation.known("scheme", scheme, SCHEMES)
-    shapes = list(itertools.pairwise(sizes))
-    acts = per_layer(act, out_act, len(shapes))
+    return list(itertools.pairwise(sizes))
 
-    def draw(one: int) -> list[Array]:
-        rng = np.random.default_rng(validation.whole("seed", one, least=0))
-        return [(scale(*shape) * rng.standard_normal(shape)).astype(dtype) for shape in shapes]
 
-    if isinstance(seed, Iterable):
-        members = [draw(one) for one in seed]
-        if not members:
-            raise ValueError("seed names no member: expected a whole number or at least one of them")
-        weights = [np.stack(member) for member in zip(*members, strict=True)]
-    else:
-        weights = draw(seed)
-    biases = [np.zeros((*w.shape[:-2], 1, w.shape[-1]), dtype) if bias else None for w in weights]
-    return Params(Layer(read_only(w), read_only(b), a) for w, b, a in zip(weights, biases, acts, strict=True))
+def _drawn(
+    shapes: Sequence[tuple[int, int]], of_w: Initializer, of_b: Initializer | None, dtype: Any, seed: int
+) -> list[Array]:
+    """Return the weights of one network, layer by layer, and then its biases, if any."""
+    rng = np.random.default_rng(validation.whole("seed", seed, least=0))
+    with np.errstate(over="ignore"):
+        drawn = {f"w of layer {index}": of_w(rng, shape, shape) for index, shape in enumerate(shapes)}
+        if of_b is not None:
+            drawn |= {f"b of layer {index}": of_b(rng, (1, shape[1]), shape) for index, shape in enumerate(shapes)}
+    for name, array in drawn.items():
+        validation.finite(name, array)
+    return [validation.narrowed(name, array, dtype) for name, array in drawn.items()]
 
 
 def _forward(params: Params, x: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:

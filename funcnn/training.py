@@ -16,6 +16,7 @@ from .metrics import decision as decided
 from .network import propagate
 from .optimizers import check_slots, clip_scale, fresh_slots, moved, optimizer_named, penalised, with_arrays
 from .records import Array, Decision, History, Loss, Optimizer, Params, Plan, State, arrays, map_arrays, read_only
+from .schedules import Schedule, schedule_named
 
 Carry = TypeVar("Carry")
 X = TypeVar("X")
@@ -155,7 +156,7 @@ class Task:
     data: Data
     held: Data | None
     lr: Any  # a float, or (K,)
-    schedule: Callable[[Array], Array] | None
+    schedule: Schedule | None
     shuffle_seed: int | None  # None where epochs take the samples as they come
     marks: "Marks"
     stop: Callable[[History], bool | None] | None
@@ -208,7 +209,7 @@ def train(
     clip: float | None = None,
     l2: float = 0.0,
     weight: Array | None = None,
-    schedule: Callable[[Array], Array] | None = None,
+    schedule: str | Schedule | None = None,
     decision: Decision | None = None,
     validation: tuple[Array, Array] | None = None,
     stop: Callable[[History], bool | None] | None = None,
@@ -238,7 +239,8 @@ def train(
     epochs
         Passes over the samples: how many more, from a State.
     loss, optimizer
-        By name, or one's own `Loss` and `Optimizer`.
+        By name, or one's own `Loss` and `Optimizer`. An optimizer's name may be followed by its constants:
+        "NAME:number,…".
     batch_size
         Samples per update, or "full". The last batch of an epoch may be smaller.
     clip, l2
@@ -246,8 +248,9 @@ def train(
     weight
         (n,): what each sample's share in the objective is multiplied by. Losses are reported without it.
     schedule
-        ``schedule(t) -> factors``: what the learning rate is multiplied by at each update; ``t`` is an array with the
-        updates' numbers, 1.0 at the first.
+        What the learning rate is multiplied by at each update: one of `funcnn.SCHEDULES` with its numbers, as
+        "cosine:9000", or a function ``schedule(t) -> factors``; ``t`` is an array with the updates' numbers, 1.0 at the
+        first.
     decision
         How accuracy reads predictions as classes; by default as `funcnn.decision` tells from ``y``.
     validation
@@ -298,7 +301,8 @@ def train(
     threads = None if threads is None else edge.whole("threads", threads, least=1)
     seed = edge.whole("shuffle_seed", shuffle_seed, least=0) if shuffle or shuffle_seed else 0
     run = engines.prepare(chosen, plan, shapes, data, held, threads)
-    task = Task(plan, shapes, data, held, lr, schedule, seed if shuffle else None, marks, stop, progress, chosen, run)
+    factors = None if schedule is None else schedule_named(schedule)
+    task = Task(plan, shapes, data, held, lr, factors, seed if shuffle else None, marks, stop, progress, chosen, run)
     with np.errstate(all="ignore"):  # divergence is a result, not a warning
         start = Fold(state, best=_no_best(state) if held else None)
         end, _ = scan(functools.partial(_span, task, state.epoch), start, _spans(task, state.epoch))
@@ -443,6 +447,8 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
     factors = np.asarray(task.schedule(t + np.arange(1.0, count + 1)), float)
     if factors.shape != (count,) or not np.isfinite(factors).all():
         raise ValueError(f"schedule must give a finite factor for each of {count} updates, got shape {factors.shape}")
+    if (factors == factors[0]).all():  # held once, as without a schedule
+        return np.broadcast_to(lr * factors[0], (count, *lr.shape))
     return lr * factors.reshape(-1, *[1] * lr.ndim)
 
 
