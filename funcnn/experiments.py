@@ -39,7 +39,8 @@ class Experiment:
 
     The fields are arguments of `init` and `train`. ``hidden`` are the widths of the hidden layers, ``data_seed`` draws
     the data, and ``seed`` the initial weights; several of these, or several rates ``lr``, make an ensemble: one per
-    member, and what is given once is every member's.
+    member, and what is given once is every member's. ``scheme``, ``bias_init``, ``optimizer`` and ``schedule`` are
+    names, perhaps followed by numbers: "adam:0.9,0.99".
 
     ``start`` says where the initial weights were taken from if no seed drew them, and ``start_sha256`` which they were
     (see `weights_sha256`). An experiment that says so runs from these weights only.
@@ -51,10 +52,15 @@ class Experiment:
     out_act: str | None = None
     bias: bool = False
     scheme: str = "normal"
+    bias_init: str | None = None
     loss: str = "half_sse"
+    optimizer: str = "sgd"
     lr: float | tuple[float, ...] = 0.1
+    schedule: str = "constant"
     epochs: int = 9000
     batch_size: int | str = 1
+    clip: float | None = None
+    l2: float = 0.0
     shuffle: bool = False
     shuffle_seed: int = 0
     seed: int | tuple[int, ...] = DEFAULT_SEED
@@ -111,7 +117,7 @@ def run(
     e = experiment
     train_set, test_set = dataset(e.data, e.data_seed)
     sizes = (train_set.x.shape[-1], *_hidden(e.hidden), train_set.y.shape[-1])
-    drawn = init(sizes, seed=e.seed, act=e.act, out_act=e.out_act, bias=e.bias, scheme=e.scheme)
+    drawn = init(sizes, seed=e.seed, act=e.act, out_act=e.out_act, bias=e.bias, scheme=e.scheme, bias_init=e.bias_init)
     e, start = _started(e, drawn, start, start_name)
     # Several data seeds ask for as many members, even where these share weights and points.
     lead = (len(e.data_seed),) if isinstance(e.data_seed, tuple) else ()
@@ -167,17 +173,9 @@ def _continued(first: History, more: History) -> History:
 
 def _settings(e: Experiment, how: Decision, threads: int | None, progress: Any) -> dict[str, Any]:
     """Return the arguments of `train` that an experiment settles, however often it is gone on with."""
-    return {
-        "lr": e.lr,
-        "loss": e.loss,
-        "batch_size": e.batch_size,
-        "shuffle": e.shuffle,
-        "shuffle_seed": e.shuffle_seed,
-        "log_every": e.log_every,
-        "decision": how,
-        "threads": threads,
-        "progress": progress,
-    }
+    names = ("loss", "optimizer", "lr", "schedule", "batch_size", "clip", "l2", "shuffle", "shuffle_seed", "log_every")
+    fields = {name: getattr(e, name) for name in names}
+    return fields | {"decision": how, "threads": threads, "progress": progress}
 
 
 def weights_sha256(params: Params) -> str:

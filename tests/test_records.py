@@ -41,7 +41,7 @@ def test_fields_cannot_be_assigned(record, field):
 
 
 def test_tables_cannot_be_changed():
-    for table in (funcnn.ACTIVATIONS, funcnn.LOSSES, funcnn.SCHEMES, funcnn.DATASETS):
+    for table in (funcnn.ACTIVATIONS, funcnn.LOSSES, funcnn.INITIALIZERS, funcnn.SCHEDULES, funcnn.DATASETS):
         with pytest.raises(TypeError, match="does not support item assignment"):
             table["mine"] = None
 
@@ -95,6 +95,7 @@ def test_the_defaults_are_those_of_the_report():
     assert (e.data, e.hidden, e.act, e.out_act, e.bias) == ("xor", (3, 3), "sigmoid", None, False)
     assert (e.loss, e.lr, e.epochs, e.batch_size, e.shuffle) == ("half_sse", 0.1, 9000, 1, False)
     assert (e.scheme, e.log_every, e.engine) == ("normal", 500, "auto")
+    assert (e.optimizer, e.schedule, e.clip, e.l2, e.bias_init) == ("sgd", "constant", None, 0.0, None)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,7 @@ def test_the_defaults_are_those_of_the_report():
         ({"lr": np.float64(0.5)}, {"lr": 0.5}),
         ({"epochs": np.int64(7)}, {"epochs": 7}),
         ({"batch_size": np.int64(7)}, {"batch_size": 7}),
+        ({"clip": np.float64(7), "l2": np.float32(0.5)}, {"clip": 7.0, "l2": 0.5}),
         ({"log_every": np.int64(7)}, {"log_every": 7}),
         ({"data_seed": np.int64(7)}, {"data_seed": 7}),
         ({"data_seed": range(3)}, {"data_seed": (0, 1, 2)}),

@@ -37,6 +37,17 @@ RECORDS = {
     ),
     "run with points of its members' own": funcnn.run(Experiment(data="linear", epochs=6, seed=14, data_seed=(1, 2))),
     "run that diverged": funcnn.run(Experiment(epochs=20, seed=13, lr=3.0, act="leaky_relu")),
+    "run with all that an experiment may say": funcnn.run(
+        Experiment(
+            epochs=6,
+            bias=True,
+            scheme="orthogonal:2",
+            bias_init="normal:0.1",
+            schedule="step:50,0.5",
+            clip=0.5,
+            l2=0.01,
+        )
+    ),
     "member": funcnn.member(funcnn.run(Experiment(epochs=6, seed=(1, 2))), 1),
     "run that was resumed": funcnn.resume(funcnn.run(Experiment(epochs=3, seed=(13, 0), lr=3.0, act="leaky_relu")), 9),
     "run from given weights": funcnn.run(
@@ -147,6 +158,33 @@ def test_the_files_of_version_1_are_of_version_1_and_small(name):
     assert path.stat().st_size < 50_000
 
 
+#: Written by the last funcnn whose experiments had neither optimizer, schedule, clip and l2 nor drawn biases.
+OLD_2 = Experiment(
+    epochs=30,
+    engine="compiled",
+    log_every=10,
+    act=("tanh", "relu", "sigmoid"),
+    bias=True,
+    scheme="glorot",
+    seed=(3, 4),
+    batch_size=4,
+)
+
+
+def test_a_file_of_version_2_is_the_run_that_it_was_and_goes_on(path, bits):
+    old = Path(__file__).parent / "data" / "run-v2.npz"
+    header = json.loads(str(contents(old)["header"]))
+    assert header["version"] == 2
+    assert not {"optimizer", "schedule", "clip", "l2", "bias_init"} & set(header["record"]["experiment"])
+    run = funcnn.load(old)
+    assert run.experiment == OLD_2
+    assert (run.experiment.optimizer, run.experiment.schedule, run.experiment.clip) == ("sgd", "constant", None)
+    assert bits(run) == bits(funcnn.run(OLD_2))
+    assert bits(funcnn.resume(run, 20)) == bits(funcnn.run(attrs.evolve(OLD_2, epochs=50)))
+    funcnn.save(path, run)
+    assert bits(funcnn.load(path)) == bits(run)
+
+
 # --- files that are not ours, or no longer ---------------------------------------------------------------------------
 
 
@@ -166,7 +204,7 @@ def rewritten(path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda header: {**header, "version": 3}, "version 3.*reads versions 1 to 2"),
+        (lambda header: {**header, "version": 4}, "version 4.*reads versions 1 to 3"),
         (lambda header: {**header, "version": "1"}, "version"),
         (lambda header: {**header, "format": "other"}, ""),
         (lambda header: {"version": 1}, ""),

@@ -1,0 +1,82 @@
+"""Optimizers named with numbers, and what counts as the table's own. The table here has what these texts need."""
+
+from types import MappingProxyType
+
+import attrs
+import numpy as np
+import pytest
+
+import funcnn
+from funcnn import experiments, optimizers
+from funcnn.validation import of_table
+from own_records import ADAM, MOMENTUM
+
+TABLE = MappingProxyType({one.name: one for one in (funcnn.OPTIMIZERS["sgd"], MOMENTUM, ADAM)})
+
+
+@pytest.fixture
+def table(monkeypatch):
+    monkeypatch.setattr(optimizers, "OPTIMIZERS", TABLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("sgd", TABLE["sgd"]),
+        ("momentum", MOMENTUM),
+        ("momentum:0.5", attrs.evolve(MOMENTUM, hyper=(0.5,))),
+        ("adam:0.8", attrs.evolve(ADAM, hyper=(0.8, 0.99, 1e-8))),
+        ("adam:0.8,0.9,1e-6", attrs.evolve(ADAM, hyper=(0.8, 0.9, 1e-6))),
+    ],
+)
+def test_a_text_trains_as_its_record_does(table, text, rule, bits):
+    assert optimizers.optimizer_named(text) == rule
+    data, params = funcnn.xor(), funcnn.init((2, 3, 1), seed=3)
+    some = {"epochs": 5, "lr": 0.05, "engine": "numpy"}
+    mine, theirs = (funcnn.train(params, data.x, data.y, optimizer=one, **some) for one in (text, rule))
+    assert bits(mine) == bits(theirs)
+    e = experiments.Experiment(hidden=(3,), seed=3, optimizer=text, **some)
+    run = funcnn.run(e)
+    assert bits(run.params) == bits(mine[0])
+    on = funcnn.resume(funcnn.run(attrs.evolve(e, epochs=2)), 3)
+    assert bits(on.params) == bits(run.params)
+    assert on.experiment == e
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("adm:0.9", "unknown optimizer 'adm'; did you mean 'adam'.*known: sgd, momentum, adam"),
+        (
+            "adam:1,2,3,4",
+            r"optimizer 'adam:1,2,3,4' gives 4 numbers, but adam takes at most 3, by default 0\.9, 0\.99, 1e-08",
+        ),
+        ("sgd:1", "optimizer 'sgd:1' gives 1 number, but sgd takes none"),
+        ("adam:0.9,", r"optimizer 'adam:0\.9,' must be a name, or a name and finite numbers as NAME:0\.5,2, got ''"),
+        ("adam:0.9;0.8", "got '0.9;0.8'"),
+        ("adam:-inf", "got '-inf'"),
+        (None, "unknown optimizer None"),
+    ],
+)
+def test_other_texts_are_refused(table, text, message):
+    with pytest.raises(ValueError, match=message):
+        optimizers.optimizer_named(text)
+
+
+def test_what_is_of_the_table_is_so_whatever_its_constants():
+    assert all(of_table(one, TABLE) for one in TABLE.values())
+    assert of_table(attrs.evolve(ADAM, hyper=(0.5, 0.6, 0.7)), TABLE)
+    assert not of_table(attrs.evolve(ADAM, hyper=(0.5,)), TABLE)  # which its rule cannot read
+    assert not of_table(attrs.evolve(ADAM, update=MOMENTUM.update), TABLE)
+    assert not of_table(attrs.evolve(ADAM, slots=3), TABLE)
+    assert not of_table(attrs.evolve(ADAM, name="mine"), TABLE)
+    relu = funcnn.ACTIVATIONS["relu"]
+    assert of_table(attrs.evolve(relu), funcnn.ACTIVATIONS)
+    assert not of_table(attrs.evolve(relu, apply=np.tanh), funcnn.ACTIVATIONS)
+    assert not of_table(relu, {"relu": ADAM})
+
+
+def test_a_copy_of_a_built_in_activation_is_recorded_by_its_name():
+    relu = attrs.evolve(funcnn.ACTIVATIONS["relu"])
+    assert funcnn.init((2, 3, 1), act=relu) == funcnn.init((2, 3, 1), act="relu")
+    assert funcnn.init((2, 3, 1), act=relu).layers[0].act == "relu"
