@@ -9,6 +9,11 @@ import click
 from .edge import Listed, load_run, progress, users_mistakes
 from .plot import draw
 
+#: What options take whose names may have numbers of their own.
+NUMBERED = "NAME[:NUMBER,…]"
+#: Options whose names are not their fields'.
+OPTIONS = {"start": "params", "scheme": "init"}
+
 
 @click.command()
 @click.argument("data")
@@ -16,20 +21,27 @@ from .plot import draw
     "--act",
     metavar="NAME[,NAME…]",
     type=Listed(str, "relu,relu,sigmoid", single=True),
-    help="Activation, or one per layer.  [default: sigmoid]",
+    help="Activation, or one per layer; funcnn list says which, here and below.  [default: sigmoid]",
 )
-@click.option("--out-act", help="Activation of the last layer, if another.")
+@click.option("--out-act", metavar="NAME", help="Activation of the last layer, if another.")
 @click.option("--hidden", type=Listed(int, "3,3", single=False), help="Units of each hidden layer.  [default: 3,3]")
 @click.option("--bias/--no-bias", default=None, help="Give layers a bias.  [default: no-bias]")
-@click.option("--scheme", help="Spread of the initial weights: normal, glorot or he.  [default: normal]")
-@click.option("--loss", help="half_sse or mse.  [default: half_sse]")
+@click.option("--init", "--scheme", "scheme", metavar=NUMBERED, help="How weights are drawn.  [default: normal]")
+@click.option("--bias-init", metavar=NUMBERED, help="How biases are drawn, with --bias.  [default: zeros]")
+@click.option("--loss", metavar="NAME", help="The objective.  [default: half_sse]")
+@click.option("--optimizer", metavar=NUMBERED, help="The rule of the updates, as momentum:0.9.  [default: sgd]")
 @click.option("--lr", type=float, help="Learning rate.  [default: 0.1]")
+@click.option(
+    "--schedule", metavar=NUMBERED, help="Of the learning rate over updates, as cosine:189000.  [default: constant]"
+)
+@click.option("--clip", type=float, help="The largest norm of a gradient.  [default: none]")
+@click.option("--l2", type=float, help="Weight decay λ, of ½ λ Σ w².  [default: 0]")
 @click.option("--epochs", type=int, help="Passes over the data.  [default: 9000]")
 @click.option("--batch-size", help="Samples per update, or full.  [default: 1]")
 @click.option("--shuffle", is_flag=True, default=None, help="Take the samples in a new order each epoch.")
 @click.option("--seed", type=int, help="Of the initial weights.  [default: 14]")
 @click.option("--data-seed", type=int, help="Of the data.  [default: 0]")
-@click.option("--engine", help="numpy, compiled or auto.  [default: auto]")
+@click.option("--engine", metavar="NAME", help="What trains.  [default: auto]")
 @click.option("--log-every", type=int, help="Epochs between two lines of the log.  [default: 500]")
 @click.option(
     "--params",
@@ -92,7 +104,7 @@ def _resumed(resume: Path, data: str, epochs: int | None = None, **others: Any) 
 
     before = load_run(resume)
     if others:
-        option = {"start": "params"}.get(min(others), min(others)).replace("_", "-")
+        option = OPTIONS.get(min(others), min(others)).replace("_", "-")
         raise ValueError(f"--{option} cannot be given with --resume: the run goes on as {resume.name} began it")
     if data != before.experiment.data:
         raise ValueError(f"{resume.name} is a run on {before.experiment.data}, not on {data}")

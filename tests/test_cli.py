@@ -28,6 +28,15 @@ LISTINGS = {
     "run-xor-dead.json": ["run", "xor", "--act", "relu", "--seed", "65", "--json"],
 }
 
+#: What list calls the tables.
+TABLES = {
+    "activations": funcnn.ACTIVATIONS,
+    "losses": funcnn.LOSSES,
+    "optimizers": funcnn.OPTIMIZERS,
+    "schedules": funcnn.SCHEDULES,
+    "initialisers": funcnn.INITIALIZERS,
+}
+
 
 def call(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments))
@@ -133,7 +142,8 @@ def test_training_goes_on_from_a_saved_run(tmp_path):
 
 def test_every_option_reaches_the_experiment():
     words = "--act relu,tanh --out-act sigmoid --hidden 4 --bias --loss mse --lr 0.2 --epochs 7 --batch-size full"
-    words += " --scheme he --shuffle --seed 3 --data-seed 5 --engine numpy --log-every 2 --json"
+    words += " --init he:0.5 --bias-init uniform:0.1 --optimizer sgd --schedule cosine:700,0.1 --clip 2 --l2 0.001"
+    words += " --shuffle --seed 3 --data-seed 5 --engine numpy --log-every 2 --json"
     experiment = json.loads(call("run", "linear", *words.split()).stdout)["experiment"]
     expected = funcnn.Experiment(
         data="linear",
@@ -142,7 +152,12 @@ def test_every_option_reaches_the_experiment():
         hidden=(4,),
         bias=True,
         loss="mse",
-        scheme="he",
+        scheme="he:0.5",
+        bias_init="uniform:0.1",
+        optimizer="sgd",
+        schedule="cosine:700,0.1",
+        clip=2.0,
+        l2=0.001,
         lr=0.2,
         epochs=7,
         batch_size="full",
@@ -177,6 +192,21 @@ MISTAKES = [
     ("run xor --act relu,relu", "act names 2 activations, but the network has 3 layers"),
     ("run xor --loss half_see", "unknown loss 'half_see'; did you mean 'half_sse'?"),
     ("run xor --engine fast", "unknown engine 'fast'"),
+    ("run xor --optimizer sdg", "unknown optimizer 'sdg'; did you mean 'sgd'?"),
+    ("run xor --optimizer sgd:0.9", "optimizer 'sgd:0.9' gives 1 number, but sgd takes none"),
+    (
+        "run xor --optimizer sgd:x",
+        "optimizer 'sgd:x' must be a name, or a name and finite numbers as NAME:0.5,2, got 'x'",
+    ),
+    ("run xor --schedule cosin", "unknown schedule 'cosin'; did you mean 'cosine'?"),
+    ("run xor --schedule cosine", "schedule 'cosine' gives no numbers, but cosine takes horizon, floor=0"),
+    ("run xor --schedule cosine:-5", "horizon must be positive and finite, got -5.0"),
+    ("run xor --init glorott", "unknown scheme 'glorott'; did you mean 'glorot'?"),
+    ("run xor --init uniform:inf", "scheme 'uniform:inf' must be a name, or a name and finite numbers"),
+    ("run xor --bias --bias-init unifrm", "unknown bias_init 'unifrm'; did you mean 'uniform'?"),
+    ("run xor --bias-init uniform", "bias_init is 'uniform', but the network has no biases to draw"),
+    ("run xor --clip 0", "clip must be positive and finite, got 0.0"),
+    ("run xor --l2 -1", "l2 must be at least 0 and finite, got -1.0"),
     ("run xor --hidden 0", "width of a hidden layer must be a whole number of at least 1, got 0"),
     ("run xor --hidden 3,-1", "width of a hidden layer must be a whole number of at least 1, got -1"),
     ("run xor --hidden 3,x", "'3,x' is not a list like 3,3"),
@@ -302,7 +332,15 @@ def test_no_plots_runs_without_matplotlib(tmp_path):
 # --- going on --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("more", [[], ["--act", "relu"], ["--act", "leaky_relu", "--lr", "3", "--seed", "13"]])
+@pytest.mark.parametrize(
+    "more",
+    [
+        [],
+        ["--act", "relu"],
+        ["--act", "leaky_relu", "--lr", "3", "--seed", "13"],
+        ["--schedule", "cosine:800,0.1", "--clip", "0.05", "--l2", "0.01", "--bias", "--bias-init", "fan_in_uniform"],
+    ],
+)
 def test_a_run_that_goes_on_leaves_the_files_of_one_that_never_stopped(tmp_path, more):
     first, on, whole = (tmp_path / name for name in ("first", "on", "whole"))
     for words in (
@@ -322,6 +360,8 @@ def test_a_run_that_goes_on_leaves_the_files_of_one_that_never_stopped(tmp_path,
     [
         (["xor", "--epochs", "5", "--lr", "0.2"], "--lr cannot be given with --resume"),
         (["xor", "--epochs", "5", "--batch-size", "2"], "--batch-size cannot be given with --resume"),
+        (["xor", "--epochs", "5", "--schedule", "cosine:9"], "--schedule cannot be given with --resume"),
+        (["xor", "--epochs", "5", "--scheme", "he"], "--init cannot be given with --resume"),
         (["xor", "--epochs", "5", "--params", "run.npz"], "--params cannot be given with --resume"),
         (["xor"], "--resume needs --epochs"),
         (["xor", "--epochs", "0"], "epochs must be a whole number of at least 1, got 0"),
@@ -355,4 +395,29 @@ def test_a_run_from_given_weights_says_so_and_its_experiment_does_not_pretend(tm
 def test_list_names_what_the_options_take():
     shown = call("list").stdout
     assert re.search(r"^engines +auto, numpy, compiled$", shown, re.M)
-    assert re.search(r"^losses +half_sse, mse$", shown, re.M)
+    for kind, table in TABLES.items():
+        assert re.search(rf"^{kind} +{', '.join(table)}$", shown, re.M)
+
+
+def test_list_long_says_what_each_entry_is_in_a_line():
+    shown = call("list", "--long")
+    assert shown.exit_code == 0
+    assert re.search(
+        r"^  cosine +η\(t\) = η · .*Loshchilov & Hutter 2017.*\(numbers: horizon, floor=0\)$", shown.stdout, re.M
+    )
+    assert re.search(r"^  he_normal +W ~ N\(0, σ²\).*He et al. 2015.*\(numbers: gain=1\)$", shown.stdout, re.M)
+    assert re.search(r"^  constant +η\(t\) = η\.$", shown.stdout, re.M)
+    names = json.loads(call("list", "--long", "--json").stdout)
+    assert names["data sets"] == list(funcnn.DATASETS)
+    for kind, table in TABLES.items():
+        assert list(names[kind]) == list(table)
+        for name, said in names[kind].items():
+            assert f"  {name} " in shown.stdout or not said
+            assert "\n" not in said
+            assert said in shown.stdout
+
+
+def test_the_old_name_of_an_option_still_stands():
+    old, new = (call("run", "xor", option, "he", "--epochs", "3", "--json") for option in ("--scheme", "--init"))
+    assert old.exit_code == 0
+    assert old.stdout == new.stdout
