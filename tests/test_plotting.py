@@ -262,6 +262,8 @@ def test_activation_and_its_derivative():
     assert np.array_equal(a, 1 / (1 + np.exp(-z)))
     assert np.array_equal(right.get_lines()[0].get_ydata(), a * (1 - a))
     assert isinstance(plotting.activation(*funcnn.ACTIVATIONS), Figure)
+    for axes in plotting.activation(*["relu"] * 20).axes:  # more than there are colours, and none looks as another
+        assert len({(line.get_color(), line._unscaled_dash_pattern) for line in axes.get_lines()}) == 20
 
 
 def test_gradient_norms_show_zeros_at_the_bottom(learned):

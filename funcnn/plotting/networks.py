@@ -75,7 +75,8 @@ def activation(*acts: str | Activation) -> Figure:
     with styled():
         figure, (left, right) = blank(5.6, 3.3 if len(acts) > 1 else 2.9, columns=2)
         for index, act in enumerate(map(activations.activation, acts)):
-            color, dashes, _ = LAYERS[index % len(LAYERS)]
+            around, color = index // len(LAYERS), LAYERS[index % len(LAYERS)][0]
+            dashes = LAYERS[(index + around) % len(LAYERS)][1]  # others the next time around
             a = act.apply(z)
             left.plot(z, a, color=color, linestyle=dashes, label=plain(act.name))
             right.plot(z, act.derivative(z, a), color=color, linestyle=dashes)
