@@ -446,7 +446,10 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
         return np.broadcast_to(lr, (count, *lr.shape))
     factors = np.asarray(task.schedule(t + np.arange(1.0, count + 1)), float)
     if factors.shape != (count,) or not np.isfinite(factors).all():
-        raise ValueError(f"schedule must give a finite factor for each of {count} updates, got shape {factors.shape}")
+        got = (
+            f"{factors[~np.isfinite(factors)][0]} among them" if factors.shape == (count,) else f"shape {factors.shape}"
+        )
+        raise ValueError(f"schedule must give a finite factor for each of {count} updates, got {got}")
     if (factors == factors[0]).all():  # held once, as without a schedule
         return np.broadcast_to(lr * factors[0], (count, *lr.shape))
     return lr * factors.reshape(-1, *[1] * lr.ndim)

@@ -80,3 +80,20 @@ def test_a_copy_of_a_built_in_activation_is_recorded_by_its_name():
     relu = attrs.evolve(funcnn.ACTIVATIONS["relu"])
     assert funcnn.init((2, 3, 1), act=relu) == funcnn.init((2, 3, 1), act="relu")
     assert funcnn.init((2, 3, 1), act=relu).layers[0].act == "relu"
+
+
+def test_a_member_of_an_ensemble_is_its_solo_run_whatever_the_experiment_says(bits):
+    e = funcnn.Experiment(
+        epochs=9,
+        seed=(3, 4),
+        bias=True,
+        scheme="orthogonal",
+        bias_init="uniform:0.1",
+        schedule="cosine:100",
+        clip=0.5,
+        l2=0.01,
+    )
+    member, solo = funcnn.member(funcnn.run(e), 1), funcnn.run(attrs.evolve(e, seed=4))
+    assert member.experiment == solo.experiment
+    assert bits(member.params) == bits(solo.params)
+    assert bits(funcnn.resume(member, 3).params) == bits(funcnn.resume(solo, 3).params)
