@@ -5,6 +5,7 @@ Only Click is imported here; what a command needs, it imports when it runs, so t
 
 import click
 
+from .edge import survive_any_encoding
 from .list import list_names
 from .plot import plot
 from .reproduce import reproduce
@@ -23,6 +24,7 @@ Examples:
 @click.version_option(package_name="funcnn")
 def main() -> None:
     """Train, show and trust small neural networks."""
+    survive_any_encoding()
 
 
 for command in (run, plot, show, list_names, reproduce):

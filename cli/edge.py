@@ -1,6 +1,7 @@
 """What the commands share at their edge: users' mistakes as one-line errors, progress on a terminal only, arguments."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,13 @@ import click
 
 #: The argument of the commands that look at a saved run.
 RUN_FILE = click.argument("file", metavar="RUN.npz", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def survive_any_encoding() -> None:
+    """Let a letter that the terminal's encoding lacks be written as its number, which JSON reads as that letter."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager

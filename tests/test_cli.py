@@ -314,6 +314,20 @@ def test_python_m_funcnn_is_the_same_program(words):
     assert one[1 if one[0] == 0 else 2].startswith(("Usage: funcnn", "epoch 0 loss : "))
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_output_survives_any_encoding(encoding, tmp_path):
+    funcnn.save(tmp_path / "run.npz", funcnn.run(funcnn.Experiment(epochs=3)))
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for words in (["list", "--long"], ["list", "--long", "--json"], ["run", "--help"], ["show", tmp_path / "run.npz"]):
+        program = subprocess.run([sys.executable, "-m", "funcnn", *words], capture_output=True, env=environment)
+        assert (program.returncode, program.stderr) == (0, b"")
+        if "--json" in words:  # whatever the encoding has no letter for is read as that letter
+            text = program.stdout.decode(
+                "utf-8" if encoding == "ascii" else encoding
+            )  # Click takes ASCII for a mistake
+            assert json.loads(text) == json.loads(call("list", "--long", "--json").stdout)
+
+
 def test_imports_bring_in_no_more_than_they_need():
     heavy = "{'click', 'matplotlib', 'numba', 'jax'}"
     assert run_python(f"import funcnn, sys; print(sorted({heavy} & set(sys.modules)))") == "[]"
