@@ -74,6 +74,7 @@ class Prepared:
     t: Array
     steps: dict[int, Pass]
     looks: dict[int, Pass]
+    views: tuple[tuple[Array, ...], ...]  # of ``flat`` and each of ``slots``, array by array
 
 
 @attrs.frozen(eq=False)
@@ -97,7 +98,7 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
     weight = () if data.weight is None else (data.weight[:, None],)
     batches = _batches((data.x, data.y, *weight), plan.batch_size)
     held_batches = _batches((held.x, held.y), _rows(plan, shapes)) if held else None
-    run = Prepared(plan, shapes, batches, held_batches, flat, gradient, tuple(slots), rate, t, {}, {})
+    run = Prepared(plan, shapes, batches, held_batches, flat, gradient, tuple(slots), rate, t, {}, {}, ())
     spare: Spare = {}
     move = (*_regularising(run, spare), *_updating(run, spare))
     return attrs.evolve(
@@ -106,6 +107,7 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
         looks={rows: _look(run, held_batches, rows, spare) for rows in _rows_of(shapes.held, _rows(plan, shapes))}
         if held_batches
         else {},
+        views=tuple(tuple(_views(shapes, one)) for one in (flat, *slots)),
     )
 
 
@@ -134,7 +136,7 @@ def _cut(array: Array, size: int) -> tuple[Array, Array]:
     *lead, rows, count = array.shape
     whole = rows - rows % size
     batches = array[..., :whole, :].reshape(*lead, whole // size, size, count)
-    return np.moveaxis(batches, -3, 0), array[None, ..., whole:, :][: int(whole < rows)]
+    return batches.transpose(len(lead), *range(len(lead)), -2, -1), array[None, ..., whole:, :][: int(whole < rows)]
 
 
 def _array_shapes(shapes: Shapes) -> Iterator[tuple[int, int]]:
@@ -387,19 +389,18 @@ def _targets(run: Prepared, orders: Orders, rows: slice) -> Array:
     else:
         some = np.stack([np.take(y, np.asarray(order)[rows], -2) for order in orders])
         some = some.reshape(len(orders), *(y.shape[:-2] or (1,) * len(lead)), *some.shape[-2:])
-    return np.broadcast_to(some, (len(orders), *lead, *some.shape[-2:]))
+    shape = (len(orders), *lead, *some.shape[-2:])
+    return some[None] if some[None].shape == shape else np.broadcast_to(some, shape)
 
 
 def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[State, Reports]:
     """Train an epoch for each order; see `Engine`."""
-    buffers = (run.flat, *run.slots)
-    for buffer, params in zip(buffers, (state.params, *state.slots), strict=True):
-        for view, array in zip(_views(run.shapes, buffer), arrays(params), strict=True):
-            view[...] = array
+    for views, params in zip(run.views, (state.params, *state.slots), strict=True):
+        _copy(arrays(params), views)
     reports, running, ran, stood = _span(run, state, orders, rates)
-    if stood:
-        buffers = tuple(np.where(running[..., None], buffer, end) for buffer, end in zip(buffers, stood, strict=True))
-    params, *slots = (_params(state.params, _views(run.shapes, buffer)) for buffer in buffers)
+    for buffer, end in zip((run.flat, *run.slots), stood, strict=False):
+        buffer[...] = np.where(running[..., None], buffer, end)
+    params, *slots = (_params(state.params, views) for views in run.views)
     t = state.t + ran * updates(run.plan, run.shapes)
     after = State(params, tuple(slots), t, state.epoch + ran, read_only(np.array(running)))
     return after, Reports(*map(read_only, reports.astype(run.shapes.dtype)))
