@@ -1,9 +1,13 @@
 """The built-in objectives, each one record, and what is done with any of them."""
 
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import numpy as np
+
 from . import validation
-from .records import Array, Loss, Row
+from .activations import ACTIVATIONS, activation, logistic, softplus
+from .records import Array, Loss, Params, Row
 
 REDUCTIONS = ("sum", "mean", "mean_samples")
 
@@ -21,22 +25,123 @@ ROWS = MappingProxyType(
     }
 )
 
-#: The built-in objectives by name. half_sse: ½ Σ (ŷ − y)², Rumelhart, Hinton & Williams 1986, eq. 3. Both report mse.
+
+def _shares(y: Array) -> Array:
+    return (y >= 0) & (y <= 1)
+
+
+def _distribution(y: Array) -> Array:
+    return _shares(y) & (abs(np.sum(y, axis=-1, keepdims=True) - 1) < 1e-5)  # which is sure in float32 too
+
+
+#: What targets of a loss must be, by name: in words, and the test.
+TARGETS: Mapping[str, tuple[str, Callable[[Array], Array]]] = MappingProxyType(
+    {
+        "signs": ("targets -1 and 1", lambda y: abs(y) == 1),
+        "shares": ("targets from 0 to 1", _shares),
+        "distribution": ("targets from 0 to 1 that sum to 1 in each sample", _distribution),
+    }
+)
+
+
+def _half_sse(y_hat: Array, y: Array) -> Array:
+    """Half the summed squares, ½ Σ (ŷ − y)². Rumelhart, Hinton & Williams 1986, eq. 3."""
+    return (y_hat - y) * (y_hat - y) / 2
+
+
+def _mse(y_hat: Array, y: Array) -> Array:
+    """(ŷ − y)², the mean over samples and outputs. Gauss 1809, Legendre 1805."""
+    return (y_hat - y) * (y_hat - y)
+
+
+def _mae(y_hat: Array, y: Array) -> Array:
+    """|ŷ − y|, the mean over samples and outputs. Boscovich 1757, Laplace 1774."""
+    return y_hat.__array_namespace__().abs(y_hat - y)
+
+
+def _mae_slope(y_hat: Array, y: Array) -> Array:
+    return y_hat.__array_namespace__().sign(y_hat - y)
+
+
+def _huber(y_hat: Array, y: Array) -> Array:
+    """½ e² where |e| ≤ 1, else |e| − ½; e = ŷ − y; the mean over samples and outputs. Huber 1964, with δ = 1."""
+    xp = y_hat.__array_namespace__()
+    size = xp.abs(y_hat - y)
+    near = xp.minimum(size, 1.0)
+    return near * (size - near / 2)
+
+
+def _huber_slope(y_hat: Array, y: Array) -> Array:
+    xp = y_hat.__array_namespace__()
+    return xp.maximum(xp.minimum(y_hat - y, 1.0), -1.0)
+
+
+def _log_cosh(y_hat: Array, y: Array) -> Array:
+    """log cosh(ŷ − y), the mean over samples and outputs. Green 1990."""
+    xp = y_hat.__array_namespace__()
+    size = xp.abs(y_hat - y)
+    return size + xp.log1p(xp.expm1(-2 * size) / 2)  # from e^−2|e|, so that nothing overflows
+
+
+def _log_cosh_slope(y_hat: Array, y: Array) -> Array:
+    return y_hat.__array_namespace__().tanh(y_hat - y)
+
+
+def _hinge(y_hat: Array, y: Array) -> Array:
+    """max(0, 1 − y ŷ), y = ±1; the mean over samples and outputs. Cortes & Vapnik 1995."""
+    return y_hat.__array_namespace__().maximum(1 - y * y_hat, 0.0)
+
+
+def _hinge_slope(y_hat: Array, y: Array) -> Array:
+    xp = y_hat.__array_namespace__()
+    return xp.where(y * y_hat < 1, -y, xp.zeros_like(y))
+
+
+def _softmax_cross_entropy(y_hat: Array, y: Array, row: Array) -> Array:
+    """−Σ y log softmax(ŷ) of logits, the mean over samples, as PyTorch's CrossEntropyLoss. Bridle 1990."""
+    return y * (row - y_hat)
+
+
+def _softmax_cross_entropy_slope(y_hat: Array, y: Array, row: Array) -> Array:
+    return y_hat.__array_namespace__().exp(y_hat - row) - y
+
+
+def _sigmoid_binary_cross_entropy(y_hat: Array, y: Array) -> Array:
+    """log(1 + e^ŷ) − y ŷ of logits, the mean over samples and outputs, as PyTorch's BCEWithLogitsLoss. Cox 1958."""
+    return softplus(y_hat) - y * y_hat
+
+
+def _sigmoid_binary_cross_entropy_slope(y_hat: Array, y: Array) -> Array:
+    return logistic(y_hat) - y
+
+
+#: The built-in objectives by name. The squared ones report mse, the others themselves.
 LOSSES = MappingProxyType(
     {
         loss.name: loss
         for loss in (
+            Loss("half_sse", _half_sse, lambda y_hat, y: y_hat - y, report="mse"),
+            Loss("mse", _mse, lambda y_hat, y: 2 * (y_hat - y), reduction="mean"),
+            Loss("mae", _mae, _mae_slope, reduction="mean"),
+            Loss("huber", _huber, _huber_slope, reduction="mean"),
+            Loss("log_cosh", _log_cosh, _log_cosh_slope, reduction="mean"),
+            Loss("hinge", _hinge, _hinge_slope, reduction="mean", targets="signs"),
             Loss(
-                "half_sse",
-                lambda y_hat, y: (y_hat - y) * (y_hat - y) / 2,
-                lambda y_hat, y: y_hat - y,
-                report="mse",
+                "softmax_cross_entropy",
+                _softmax_cross_entropy,
+                _softmax_cross_entropy_slope,
+                reduction="mean_samples",
+                row="logsumexp",
+                logits=True,
+                targets="distribution",
             ),
             Loss(
-                "mse",
-                lambda y_hat, y: (y_hat - y) * (y_hat - y),
-                lambda y_hat, y: 2 * (y_hat - y),
+                "sigmoid_binary_cross_entropy",
+                _sigmoid_binary_cross_entropy,
+                _sigmoid_binary_cross_entropy_slope,
                 reduction="mean",
+                logits=True,
+                targets="shares",
             ),
         )
     }
@@ -57,7 +162,39 @@ def loss_named(loss: str | Loss) -> Loss:
     validation.known("reduction", loss.reduction, dict.fromkeys(REDUCTIONS))
     if loss.row is not None:
         validation.known("row", loss.row, ROWS)
+    if loss.targets is not None:
+        validation.known("kind of targets", loss.targets, TARGETS)
     return loss
+
+
+def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
+    """Refuse a network or targets with which a loss would give numbers that mean nothing.
+
+    Targets of other libraries, which may be traced, are not looked at.
+
+    Raises
+    ------
+    ValueError
+        If the loss takes logits and the last layer has an activation; if it reduces the outputs of a sample and there
+        is one; or if a target is not what the loss is for.
+    """
+    act = activation(params.layers[-1].act)
+    if loss.logits and act is not ACTIVATIONS["none"]:
+        raise ValueError(
+            f"loss {loss.name!r} takes logits, so the last layer has no activation: give out_act='none'"
+            f" (it has {act.name!r})"
+        )
+    if loss.logits and loss.row is not None and y.shape[-1] == 1:
+        raise ValueError(
+            f"loss {loss.name!r} compares the outputs of a sample, and there is one, which makes it constant:"
+            " 'sigmoid_binary_cross_entropy' is for one output"
+        )
+    if loss.targets is not None and not validation.foreign(y):
+        words, test = TARGETS[loss.targets]
+        wrong = np.argwhere(~test(y))
+        if len(wrong):
+            value, place = float(y[tuple(wrong[0])]), validation.place(wrong[0].tolist())
+            raise ValueError(f"loss {loss.name!r} expects {words}, got {value} in {name} at {place}")
 
 
 def report_of(loss: Loss) -> Loss:

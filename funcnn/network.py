@@ -163,14 +163,15 @@ def backprop(
     y
         Targets, (n, k), or with leading axes as ``x``.
     loss
-        "half_sse", "mse", or one's own `Loss`.
+        By name, or one's own `Loss`.
     weight
         (n,): what each sample's share in the objective is multiplied by; its 1/count stays that of n samples.
 
     Raises
     ------
     ValueError, TypeError
-        If shapes do not fit the network or each other, or the loss is unknown.
+        If shapes do not fit the network or each other, if the loss is unknown, or if it takes logits and the last
+        layer has an activation, or other targets.
     """
     params = validation.network(params)
     x = validation.features(params, x)
@@ -179,6 +180,7 @@ def backprop(
         weight = validation.sample_weight(weight, x, params.layers[0].w)
     validation.leading(params, x=x.shape[:-2], y=y.shape[:-2])
     loss = loss_named(loss)
+    losses.check(loss, params, y)
     z, a, deltas, gradient = propagate(params, x, y, loss, weight)
     a = (x.__array_namespace__().asarray(x, copy=True), *a[1:])  # what the caller does to x is not to show in the trace
     z, a, deltas = (tuple(read_only(v[...]) for v in values) for values in (z, a, deltas))

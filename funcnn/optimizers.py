@@ -12,11 +12,76 @@ from .records import Array, Optimizer, Params, arrays, map_arrays, read_only
 
 
 def _sgd(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
+    """w − η g, gradient descent. Rumelhart, Hinton & Williams 1986, eq. 8."""
     return w - lr * g, slots
 
 
-#: The built-in optimizers by name. sgd: gradient descent, w − η ∂E/∂w; Rumelhart, Hinton & Williams 1986, eq. 8.
-OPTIMIZERS = MappingProxyType({optimizer.name: optimizer for optimizer in (Optimizer("sgd", _sgd),)})
+def _momentum(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
+    """v ← μ v + g; w − η v. Polyak 1964; Rumelhart, Hinton & Williams 1986, eq. 9. As PyTorch's SGD."""
+    velocity = hyper[0] * slots[0] + g
+    return w - lr * velocity, (velocity,)
+
+
+def _nesterov(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
+    """v ← μ v + g; w − η (g + μ v). Nesterov 1983; Sutskever, Martens, Dahl & Hinton 2013. As PyTorch's SGD."""
+    velocity = hyper[0] * slots[0] + g
+    return w - lr * (g + hyper[0] * velocity), (velocity,)
+
+
+def _rmsprop(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
+    """v ← α v + (1 − α) g²; w − η g / (√v + ε). Tieleman & Hinton 2012, lecture 6e; ε as PyTorch's."""
+    alpha, epsilon = hyper
+    square = alpha * slots[0] + (1 - alpha) * (g * g)
+    return w - lr * (g / (w.__array_namespace__().sqrt(square) + epsilon)), (square,)
+
+
+def _adam(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
+    """m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; w − η m̂ / (√v̂ + ε). Kingma & Ba 2015, algorithm 1."""
+    xp = w.__array_namespace__()
+    # Of the dtype of t, so that in float32 too 1 − β is 1 − β^t at the first update.
+    beta, beta_of_squares = xp.full_like(t, hyper[0]), xp.full_like(t, hyper[1])
+    mean = beta * slots[0] + (1 - beta) * g
+    square = beta_of_squares * slots[1] + (1 - beta_of_squares) * (g * g)
+    root = xp.sqrt(square / (1 - beta_of_squares**t))
+    return w - lr * (mean / (1 - beta**t) / (root + hyper[2])), (mean, square)
+
+
+def _adamw(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
+    """w − η (m̂ / (√v̂ + ε) + λ w), biases too; m̂ and v̂ as adam's. Loshchilov & Hutter 2019, algorithm 2."""
+    return _adam(w - lr * (hyper[3] * w), g, slots, t, lr, hyper)
+
+
+def _rprop(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
+    """w − Δ sign g; Δ, η at first, × 1.2 where g keeps its sign, else × 0.5 and g is 0. Riedmiller & Braun 1993.
+
+    As PyTorch's: the iRprop− of Igel & Hüsken 2000.
+    """
+    xp = w.__array_namespace__()
+    shrinking, growing, least, most = hyper
+    agreement = xp.sign(g) * xp.sign(slots[0])
+    factor = xp.where(agreement < 0, xp.full_like(g, shrinking), xp.ones_like(g))
+    factor = xp.where(agreement > 0, xp.full_like(g, growing), factor)
+    begun = xp.where(slots[1] == 0, lr, slots[1])  # which is never 0 once it is
+    size = xp.clip(begun * factor, least, most)
+    g = xp.where(agreement < 0, xp.zeros_like(g), g)
+    return w - xp.sign(g) * size, (g, size)
+
+
+#: The built-in optimizers by name, with the constants of their papers.
+OPTIMIZERS = MappingProxyType(
+    {
+        optimizer.name: optimizer
+        for optimizer in (
+            Optimizer("sgd", _sgd),
+            Optimizer("momentum", _momentum, 1, (0.9,)),  # μ
+            Optimizer("nesterov", _nesterov, 1, (0.9,)),  # μ
+            Optimizer("rmsprop", _rmsprop, 1, (0.9, 1e-8)),  # α, ε
+            Optimizer("adam", _adam, 2, (0.9, 0.999, 1e-8)),  # β₁, β₂, ε
+            Optimizer("adamw", _adamw, 2, (0.9, 0.999, 1e-8, 0.01)),  # β₁, β₂, ε, λ
+            Optimizer("rprop", _rprop, 2, (0.5, 1.2, 1e-6, 50.0)),  # η−, η+, the least and the largest step
+        )
+    }
+)
 
 
 def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
@@ -119,7 +184,8 @@ def moved(
         own = tuple(slot[index] for slot in slots)
         rate = xp.asarray(lr, dtype=w.dtype)
         rate = rate[..., None, None] if rate.ndim else rate
-        w, after = update(w, grads[index], own, xp.asarray(t, dtype=w.dtype), rate, rule.hyper)
+        now = xp.asarray(t, dtype=w.dtype)  # a Python float's power may have other bits
+        w, after = update(w, grads[index], own, now, rate, rule.hyper)
         new.append(read_only(w))
         for slot, array in zip(kept, after, strict=True):
             slot.append(read_only(array))

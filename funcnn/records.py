@@ -60,7 +60,7 @@ class Activation:
         ``derivative(z, a) -> da/dz``, given the input and the output, since many derivatives are cheapest from the
         output: for the sigmoid it is ``a * (1 - a)``.
     saturates
-        Whether the derivative goes to 0 where z is large, as the sigmoid's does.
+        Whether the derivative goes to 0 where z is large, on both sides, as the sigmoid's does.
     """
 
     name: str
@@ -101,6 +101,11 @@ class Loss:
         argument: "logsumexp".
     report
         The figure that histories and listings show: a loss, by name or itself; None is this loss.
+    logits
+        Whether ``y_hat`` are logits, so that the output layer has no activation.
+    targets
+        None, or what targets must be for the loss to mean anything: "signs", "shares" or "distribution", see
+        ``funcnn.losses.TARGETS``.
     """
 
     name: str
@@ -109,6 +114,8 @@ class Loss:
     reduction: str = "sum"
     row: str | None = None
     report: "str | Loss | None" = None
+    logits: bool = False
+    targets: str | None = None
 
 
 @attrs.frozen
@@ -141,7 +148,7 @@ class Optimizer:
     update
         ``update(w, g, slots, t, lr, hyper) -> (w, slots)``: from weights and their gradient to new weights. ``slots``
         is a tuple of arrays that the rule keeps for itself from update to update, all 0 at first; ``t`` the number of
-        the update as a float, 1.0 at the first; ``hyper`` a tuple of floats.
+        the update, 1.0 at the first, a float or an array () of the weights' dtype; ``hyper`` a tuple of floats.
     slots
         How many arrays it keeps.
     hyper

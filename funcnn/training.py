@@ -111,6 +111,7 @@ def step(plan: Plan, state: State, x: Array, y: Array, lr: Array, weight: Array 
     if weight is not None:
         weight = edge.sample_weight(weight, x, params.layers[0].w)
     edge.leading(params, x=x.shape[:-2], y=y.shape[:-2], lr=np.shape(lr))
+    losses.check(plan.loss, params, y)
     _, a, _, gradient = propagate(params, x, y, plan.loss, weight)
     if plan.l2:
         pairs = zip(gradient.layers, params.layers, strict=True)
@@ -281,7 +282,8 @@ def train(
     ------
     ValueError, TypeError
         If an argument is out of range, unknown or of a shape that does not fit, if weights are not float64 or float32,
-        or if weights, x or y hold a value that is not finite, masked or too large for the weights' dtype.
+        if weights, x or y hold a value that is not finite, masked or too large for the weights' dtype, or if the loss
+        takes logits and the last layer has an activation, or other targets.
 
     Examples
     --------
@@ -295,6 +297,9 @@ def train(
     rule = optimizer_named(optimizer)
     state, data, held, lr = _checked(_begun(rule, params), x, y, lr, weight, validation)
     plan = _plan(data, loss, rule, batch_size, clip, l2, decision)
+    losses.check(plan.loss, state.params, data.y)
+    if held:
+        losses.check(plan.loss, state.params, held.y, "validation y")
     marks = _marks(state.epoch, epochs, log_every, snapshots)
     shapes = engines.shapes_of(state.params, data.x.shape[-2], 0 if held is None else held.x.shape[-2])
     chosen = engines.choose(engine, plan, shapes, marks.stop - state.epoch)

@@ -16,8 +16,11 @@ import funcnn
 from funcnn import Activation, Layer, Params
 
 ACTS = tuple(funcnn.ACTIVATIONS)
-KINKED = ("relu", "leaky_relu")
+#: Where the slope jumps.
+KINKS = {"relu": (0,), "leaky_relu": (0,), "hard_sigmoid": (-3, 3)}
 ANALYTIC = ("sigmoid", "tanh", "none")
+#: Those that take any output and any target; each loss's own slope is tested beside its table.
+LOSSES = ("half_sse", "mse")
 
 
 @attrs.frozen
@@ -44,7 +47,7 @@ def cases(draw, acts=ACTS, layers=5, width=16):
     if bias:  # a bias of 0 would hide a wrong one
         params = Params(attrs.evolve(layer, b=rng.normal(size=layer.b.shape)) for layer in params.layers)
     x, y = rng.normal(size=(n, sizes[0])), rng.normal(size=(n, sizes[-1]))
-    return Case(params, x, y, draw(st.sampled_from(tuple(funcnn.LOSSES))), members, seed)
+    return Case(params, x, y, draw(st.sampled_from(LOSSES)), members, seed)
 
 
 def slots(params: Params) -> list[tuple[int, str]]:
@@ -81,8 +84,8 @@ def test_gradients_are_the_slopes_that_central_differences_measure(case):
             funcnn.backprop(replaced(case.params, slot, at + t * v), case.x, case.y, loss=case.loss) for t in (h, -h)
         )
         for layer, z_ahead, z_behind in zip(case.params.layers, ahead.z, behind.z, strict=True):
-            if layer.act in KINKED:  # across the kink there is no slope to measure
-                assume(np.array_equal(z_ahead > 0, z_behind > 0))
+            for kink in KINKS.get(layer.act, ()):  # across it there is no slope to measure
+                assume(np.array_equal(z_ahead > kink, z_behind > kink))
         measured = (ahead.value - behind.value) / (2 * h)
         claimed = np.sum(array_at(gradient, slot) * v, axis=(-2, -1))
         np.testing.assert_allclose(claimed, measured, rtol=1e-6, atol=1e-8 * (1 + np.max(np.abs(value))))
@@ -125,12 +128,28 @@ def sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z))
 
 
+def gate(z: float) -> float:
+    """(1 + tanh u) / 2 of gelu, as the sigmoid of 2u."""
+    return sigmoid(max(2 * math.sqrt(2 / math.pi) * (z + 0.044715 * z**3), -700))
+
+
+def gate_slope(z: float) -> float:
+    return gate(z) * gate(-z) * 2 * math.sqrt(2 / math.pi) * (1 + 0.134145 * z**2)
+
+
 #: Functions and their derivatives, both of z.
 SCALAR = {
     "sigmoid": (sigmoid, lambda z: sigmoid(z) * sigmoid(-z)),
     "relu": (lambda z: max(z, 0.0), lambda z: float(z > 0)),
     "tanh": (math.tanh, lambda z: 1 / math.cosh(z) ** 2),
     "leaky_relu": (lambda z: z if z > 0 else 0.01 * z, lambda z: 1.0 if z > 0 else 0.01),
+    "elu": (lambda z: z if z > 0 else math.expm1(z), lambda z: 1.0 if z > 0 else math.exp(z)),
+    "gelu": (lambda z: z * gate(z), lambda z: gate(z) + z * gate_slope(z)),
+    "silu": (lambda z: z * sigmoid(z), lambda z: sigmoid(z) * (1 + z * sigmoid(-z))),
+    "softplus": (lambda z: math.log1p(math.exp(z)), sigmoid),
+    "softsign": (lambda z: z / (1 + abs(z)), lambda z: (1 + abs(z)) ** -2),
+    "sine": (math.sin, math.cos),
+    "hard_sigmoid": (lambda z: 0.0 if z <= -3 else 1.0 if z >= 3 else (z + 3) / 6, lambda z: (-3 < z <= 3) / 6),
     "none": (lambda z: z, lambda z: 1.0),
 }
 
@@ -209,11 +228,13 @@ def test_activations_are_the_functions_they_are_named_after(z, name):
         np.testing.assert_allclose(slope[0], function(z + 1e-30j).imag / 1e-30, rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["relu", "leaky_relu"])
-def test_the_slope_at_a_kink_is_the_one_from_the_left(name):
-    act, zero = funcnn.ACTIVATIONS[name], np.zeros(1)
-    assert act.apply(zero) == 0
-    assert act.derivative(zero, zero) == {"relu": 0, "leaky_relu": 0.01}[name]
+@pytest.mark.parametrize(
+    ("name", "z", "slope"),
+    [("relu", 0, 0), ("leaky_relu", 0, 0.01), ("elu", 0, 1), ("hard_sigmoid", -3, 0), ("hard_sigmoid", 3, 1 / 6)],
+)
+def test_the_slope_at_a_kink_is_the_one_from_the_left(name, z, slope):
+    act, z = funcnn.ACTIVATIONS[name], np.array([float(z)])
+    assert act.derivative(z, act.apply(z)) == slope
 
 
 @pytest.mark.parametrize("name", ACTS)
@@ -463,7 +484,7 @@ def test_targets_that_do_not_fit_the_network_are_refused(function, y, error, mes
     ("name", "message"),
     [
         ("half_sze", "unknown loss 'half_sze'; did you mean 'half_sse'.*mse"),
-        ("qqq", r"unknown loss 'qqq' \(known: half_sse, mse\)"),
+        ("qqq", r"unknown loss 'qqq' \(known: half_sse, mse, mae, huber, log_cosh, hinge, softmax_cross_entropy, .*\)"),
     ],
 )
 def test_an_unknown_loss_is_refused(name, message):
