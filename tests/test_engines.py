@@ -81,7 +81,7 @@ def test_compiled_agrees_with_numpy(sizes, n, batch_size, shuffle, loss, bias, m
 
 @pytest.mark.parametrize("act", list(funcnn.ACTIVATIONS))
 def test_compiled_agrees_with_numpy_over_some_hundred_epochs_of_xor(act):
-    lr = 0.1 if act != "none" else 0.01
+    lr = {"none": 0.01, "gelu": 0.03}.get(act, 0.1)  # with 0.1 gelu's run is chaotic: 1e-16 becomes 1e-8 in it
     runs = [funcnn.run(Experiment(act=act, lr=lr, epochs=300, log_every=100, engine=engine)) for engine in ENGINES]
     assert_close(*[(run.params, run.history) for run in runs], 1e-11)
 
