@@ -1,4 +1,7 @@
-"""Optimizers and losses of one's own that several test modules train with: few, since each is compiled anew."""
+"""Optimizers and losses of one's own that several test modules train with: few, since each is compiled anew.
+
+Some have the name of one of the tables, and are another record all the same.
+"""
 
 from funcnn import Loss, Optimizer
 

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import array_api_strict
 import attrs
 import numpy as np
 import pytest
@@ -153,6 +154,31 @@ def test_compiled_for_numbers_formulas_are_what_they_are_on_arrays(name):
             compiled = inlined(function)
             ours = [compiled(*map(float, numbers)) for numbers in zip(*given_, strict=True)]
             np.testing.assert_allclose(ours, function(*given_), rtol=1e-13, atol=1e-290)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [*ACTS, *LOSSES, *OPTIMIZERS])
+def test_formulas_need_nothing_but_the_array_api(name, dtype):
+    def strict(*arrays):
+        return tuple(map(array_api_strict.asarray, arrays))
+
+    z, ones, number = np.linspace(-9, 9, 23).astype(dtype), np.ones(23, dtype), np.asarray(3.0, dtype)
+    if name in ACTS:
+        act = ACTS[name]
+        pairs = [(act.apply, (z,)), (act.derivative, (z, act.apply(z)))]
+    elif name in LOSSES:
+        row = (np.abs(z) + 1,) if LOSSES[name].row else ()
+        pairs = [(f, (z, ones, *row)) for f in (LOSSES[name].value, LOSSES[name].slope)]
+    else:
+        rule = OPTIMIZERS[name]
+        pairs = [
+            (lambda w, t, *slots: rule.update(w, w, slots, t, t, rule.hyper)[0], (z, number, *[ones] * rule.slots))
+        ]
+    for function, arrays in pairs:
+        ours, theirs = function(*arrays), function(*strict(*arrays))
+        assert isinstance(theirs, array_api_strict._array_object.Array)
+        assert ours.dtype == np.asarray(theirs).dtype == dtype
+        np.testing.assert_allclose(np.asarray(theirs), ours, rtol=1e-6, atol=1e-7)
 
 
 # --- what a loss is for ----------------------------------------------------------------------------------------------
