@@ -90,7 +90,7 @@ class Recorded(NDArrayOperatorsMixin):
             return function(*map(_plain, args), **options)
         if function in REDUCTIONS:
             return self.__array_ufunc__(REDUCTIONS[function], "reduce", *args, **options)
-        return _kept(self.tape, _where, args) if function is np.where and not options else NotImplemented
+        return _kept(self.tape, OTHERS[function], args) if function in OTHERS and not options else NotImplemented
 
 
 def _plain(value: Any) -> Any:
@@ -103,6 +103,10 @@ def _where(condition: Array, x: Any, y: Any, out: Any = None) -> Any:
     out[...] = y
     np.copyto(out, x, where=condition)
     return out
+
+
+#: Other functions, as they can be told where to write.
+OTHERS: dict[Any, Callable[..., Any]] = {np.where: _where, np.clip: np.clip}
 
 
 def _kept(

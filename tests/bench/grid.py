@@ -1,4 +1,4 @@
-"""Which engine is faster where: both, timed over a grid of batch, width and members, against what "auto" chooses.
+"""Which engine is faster where: both, timed over a grid of sizes and optimizers, against what "auto" chooses.
 
     python tests/bench/grid.py [--json FILE]
 
@@ -19,7 +19,7 @@ import numpy as np
 import funcnn
 from funcnn import Plan, engines
 
-BATCHES, WIDTHS, MEMBERS = (1, 8, 64, 512), (2, 8, 32, 128, 512), (1, 10, 100, 1000)
+OPTIMIZERS, BATCHES, WIDTHS, MEMBERS = ("sgd", "adam"), (1, 8, 32, 128, 512), (2, 8, 32, 128, 512), (1, 10, 100, 1000)
 ENGINES = tuple(engines.ENGINES)
 #: Samples of an epoch, at least; where that would take long, some batches, so that what an epoch costs does not show.
 SAMPLES, FEW_BATCHES = 64, 4
@@ -33,7 +33,7 @@ FEWEST = 2
 LONG = 10_000_000
 
 
-def problem(batch: int, width: int, members: int) -> tuple[funcnn.Params, dict[str, Any], float]:
+def problem(optimizer: str, batch: int, width: int, members: int) -> tuple[funcnn.Params, dict[str, Any], float]:
     """Return the network, the arguments of ``train`` and the multiplications of an update."""
     seed = 0 if members == 1 else range(members)
     weights = 2 * width + width * width + width
@@ -42,7 +42,7 @@ def problem(batch: int, width: int, members: int) -> tuple[funcnn.Params, dict[s
     params = funcnn.init((2, width, width, 1), seed=seed, scheme="glorot")
     rng = np.random.default_rng(0)
     x, y = rng.uniform(size=(n, 2)), rng.uniform(size=(n, 1))
-    return params, {"x": x, "y": y, "lr": 1e-3, "batch_size": batch}, work
+    return params, {"x": x, "y": y, "lr": 1e-3, "batch_size": batch, "optimizer": optimizer}, work
 
 
 def too_large(batch: int, width: int, members: int) -> bool:
@@ -51,9 +51,9 @@ def too_large(batch: int, width: int, members: int) -> bool:
     return 3.0 * batch * weights * members > MOST_WORK or 8 * weights * members > MOST_BYTES
 
 
-def times(batch: int, width: int, members: int) -> dict[str, float]:
+def times(optimizer: str, batch: int, width: int, members: int) -> dict[str, float]:
     """Return seconds per update of both engines."""
-    params, given, _ = problem(batch, width, members)
+    params, given, _ = problem(optimizer, batch, width, members)
     updates = given["x"].shape[0] // batch
 
     def took(engine: str, epochs: int) -> float:
@@ -83,19 +83,20 @@ def times(batch: int, width: int, members: int) -> dict[str, float]:
     return best
 
 
-def chosen(batch: int, width: int, members: int) -> str:
+def chosen(optimizer: str, batch: int, width: int, members: int) -> str:
     """Return what ``engine="auto"`` means there."""
-    params, given, _ = problem(batch, width, members)
-    plan = Plan(funcnn.LOSSES["half_sse"], funcnn.OPTIMIZERS["sgd"], batch)
+    params, given, _ = problem(optimizer, batch, width, members)
+    plan = Plan(funcnn.LOSSES["half_sse"], funcnn.OPTIMIZERS[optimizer], batch)
     return engines.choose("auto", plan, engines.shapes_of(params, given["x"].shape[0]), LONG).name
 
 
-def point(batch: int, width: int, members: int) -> dict[str, Any]:
+def point(optimizer: str, batch: int, width: int, members: int) -> dict[str, Any]:
     """Measure one point of the grid."""
-    measured, auto = times(batch, width, members), chosen(batch, width, members)
+    where = {"optimizer": optimizer, "batch": batch, "width": width, "members": members}
+    measured, auto = times(**where), chosen(**where)
     best = min(measured, key=measured.__getitem__)
     ratio = measured[auto] / measured[best]
-    return {"batch": batch, "width": width, "members": members, **measured, "best": best, "auto": auto, "ratio": ratio}
+    return {**where, **measured, "best": best, "auto": auto, "ratio": ratio}
 
 
 @click.command(help=__doc__)
@@ -104,23 +105,26 @@ def main(file: Path | None) -> None:
     """Print the grid."""
     points = []
     click.echo(
-        f"{'batch':>5} {'width':>5} {'members':>7} {'numpy µs':>12} {'compiled µs':>12}  best      auto      auto/best"
+        f"{'':9} {'batch':>5} {'width':>5} {'members':>7} {'numpy µs':>12} {'compiled µs':>12}"
+        "  best      auto      auto/best"
     )
-    for batch, width, members in itertools.product(BATCHES, WIDTHS, MEMBERS):
-        where = f"{batch:5d} {width:5d} {members:7d}"
+    for optimizer, batch, width, members in itertools.product(OPTIMIZERS, BATCHES, WIDTHS, MEMBERS):
+        where = f"{optimizer:9} {batch:5d} {width:5d} {members:7d}"
         if too_large(batch, width, members):
-            click.echo(f"{where}  left out: more than some seconds or too many bytes; auto: {chosen(batch, width, 2)}")
+            likely = chosen(optimizer, batch, width, 2)
+            click.echo(f"{where}  left out: more than some seconds or too many bytes; auto: {likely}")
             continue
-        p = point(batch, width, members)
+        p = point(optimizer, batch, width, members)
         points.append(p)
         cells = (
             f"{p['numpy'] * 1e6:12.2f} {p['compiled'] * 1e6:12.2f}  {p['best']:8s}  {p['auto']:8s}  {p['ratio']:9.2f}"
         )
         click.echo(f"{where} {cells}")
     worst = max(points, key=lambda p: p["ratio"])
+    near = sum(p["ratio"] <= 1.2 for p in points)
     click.echo(
-        f"worst auto/best: {worst['ratio']:.2f} at batch {worst['batch']}, width {worst['width']}, "
-        f"members {worst['members']}; {sum(p['ratio'] <= 1.2 for p in points)} of {len(points)} points within 1.2"
+        f"worst auto/best: {worst['ratio']:.2f} with {worst['optimizer']} at batch {worst['batch']}, "
+        f"width {worst['width']}, members {worst['members']}; {near} of {len(points)} points within 1.2"
     )
     if file:
         file.write_text(json.dumps(points, indent=1))
