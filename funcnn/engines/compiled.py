@@ -548,15 +548,24 @@ def kernel_of(formulas: Formulas, side_by_side: bool) -> Any:
 SCALARS = hashlib.sha256(Path(scalars.__file__).read_bytes()).hexdigest()
 
 
+#: What most runs take.
+USUAL: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (ACTIVATIONS, ("sigmoid", "relu", "tanh", "leaky_relu", "none")),
+    (LOSSES, ("half_sse", "mse")),
+)
+
+
 def chosen_records(plan: Plan, shapes: Shapes) -> tuple[tuple[Activation, ...], tuple[Loss, ...]]:
     """Return the activations and losses that a kernel for this plan has, in the order of their codes.
 
-    Those of the tables, so that one kernel serves nearly all; but where some are one's own, only what is used, since
-    that kernel is compiled anew and the less the faster.
+    The usual ones together, so that one kernel serves most runs; with any other, only what is used, since each function
+    takes a while to compile.
     """
-    if in_tables(plan, shapes):
-        return tuple(ACTIVATIONS.values()), tuple(LOSSES.values())
-    return tuple(dict.fromkeys(map(activation, shapes.acts))), (plan.loss,)
+    acts = tuple(dict.fromkeys(map(activation, shapes.acts)))
+    usual_acts, usual_losses = (tuple(table[name] for name in names) for table, names in USUAL)
+    if {*acts} <= {*usual_acts} and plan.loss in usual_losses and in_tables(plan, shapes):
+        return usual_acts, usual_losses
+    return acts, (plan.loss,)
 
 
 def formulas_of(plan: Plan, shapes: Shapes) -> Formulas:
