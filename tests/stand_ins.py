@@ -22,7 +22,7 @@ def _nesterov(w, g, slots, t, lr, hyper):
     return w - lr * (hyper[0] * velocity + g), (velocity,)
 
 
-_STAND_INS = (
+_STAND_INS = (  # stand-ins
     Loss("mae", lambda p, y: abs(p - y), lambda p, y: (p > y) * 1.0 - (p < y) * 1.0, "mean"),
     Loss("hinge", lambda p, y: _xp(p).maximum(1 - y * p, 0.0), lambda p, y: -y * (y * p < 1), "mean"),
     Loss(
