@@ -100,7 +100,7 @@ def test_trask_32_hidden_units():
 
 
 # Milo Spencer-Harper, "How to build a simple neural network in 9 lines of Python code", 2015:
-# https://github.com/miloharper/simple-neural-network
+# https://medium.com/technology-invention-and-more/how-to-build-a-simple-neural-network-in-9-lines-of-python-code-cc8f23647ca1
 
 
 def test_spencer_harper_one_neuron():
@@ -218,7 +218,7 @@ def test_britz_from_scratch():
     means = np.transpose(total) / 200
     for member in means:
         assert_prints(member[:2], "0.432387 0.068947")
-        np.testing.assert_allclose(member[2], 0.068936, atol=2e-4)
+        np.testing.assert_allclose(member[2], 0.068936, atol=1e-3)
     assert_prints(means[means[:, -1] > 0.071, 3:][0], "0.071218 0.071253 0.071278")
 
 
