@@ -11,6 +11,7 @@ import numpy as np
 from . import engines, losses
 from . import validation as edge
 from .engines import Data, Engine, Parts, Reports, Shapes
+from .engines.contract import constant
 from .losses import loss_named
 from .metrics import decision as decided
 from .network import propagate
@@ -451,11 +452,10 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
         return np.broadcast_to(lr, (count, *lr.shape))
     factors = np.asarray(task.schedule(t + np.arange(1.0, count + 1)), float)
     if factors.shape != (count,) or not np.isfinite(factors).all():
-        got = (
-            f"{factors[~np.isfinite(factors)][0]} among them" if factors.shape == (count,) else f"shape {factors.shape}"
-        )
+        infinite = factors.shape == (count,)
+        got = f"{factors[~np.isfinite(factors)][0]} among them" if infinite else f"shape {factors.shape}"
         raise ValueError(f"schedule must give a finite factor for each of {count} updates, got {got}")
-    if (factors == factors[0]).all():  # held once, as without a schedule
+    if constant(factors):  # held once, as without a schedule
         return np.broadcast_to(lr * factors[0], (count, *lr.shape))
     return lr * factors.reshape(-1, *[1] * lr.ndim)
 

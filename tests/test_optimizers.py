@@ -162,3 +162,17 @@ def test_an_optimizer_of_ones_own_may_have_the_name_of_one_of_the_tables(bits):
     assert_near(final["compiled"], state.params, 1e-12)
     table, _ = funcnn.train(start, X, Y, lr=0.05, epochs=4, loss="mse", optimizer="adam", batch_size=5, engine="numpy")
     assert table != final["numpy"]  # for its β₂ is another
+
+
+@pytest.mark.parametrize("members", [None, 3])
+def test_a_rule_gets_the_number_of_the_update_as_one_number(members):
+    def rule(w, g, slots, t, lr, hyper):
+        assert np.shape(t) == ()
+        return w - lr * g / t, slots
+
+    data = funcnn.xor()
+    params = funcnn.init((2, 3, 1), seed=0 if members is None else range(members))
+    final, _ = funcnn.train(
+        params, data.x, data.y, epochs=2, optimizer=funcnn.Optimizer("slowing", rule), engine="numpy"
+    )
+    assert final != params

@@ -597,7 +597,7 @@ def _formulas(acts: Any, all_losses: Any, rule: Optimizer, largest: bool) -> For
 
 
 #: Of the tables alone they are the same in every run, and to look through them takes a while.
-_formulas_of_tables = functools.lru_cache(maxsize=None)(_formulas)
+_formulas_of_tables = functools.lru_cache(maxsize=64)(_formulas)
 
 
 def _without_row(function: Any) -> Any:

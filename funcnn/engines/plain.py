@@ -94,7 +94,7 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
     lead = _lead(shapes)
     count = sum(math.prod(shape) for shape in _array_shapes(shapes))
     flat, gradient, *slots = (np.zeros((*lead, count), shapes.dtype) for _ in range(2 + plan.optimizer.slots))
-    rate, t = (np.zeros((*lead, 1)[: 2 * len(lead)], shapes.dtype) for _ in range(2))
+    rate, t = np.zeros((*lead, 1) if lead else (), shapes.dtype), np.zeros((), shapes.dtype)
     weight = () if data.weight is None else (data.weight[:, None],)
     batches = _batches((data.x, data.y, *weight), plan.batch_size)
     held_batches = _batches((held.x, held.y), _rows(plan, shapes)) if held else None
@@ -198,7 +198,7 @@ def _step(run: Prepared, rows: int, move: Sequence[Call], spare: Spare) -> Pass:
     # One call serves all layers, where these have the same of the table.
     at_once = len(set(acts)) == 1 and validation.of_table(acts[0], ACTIVATIONS)
     for act, parts in ((acts[0], vectors),) if at_once else zip(acts, zip(z, a, slope, strict=True), strict=True):
-        derivative, own = _derivative(act)
+        _, derivative, own = _functions(act)
         calls += _calls(derivative, parts[:2], parts[2:], spare, own)
     for index in reversed(range(len(layers))):
         (w, _), (dw, db), delta = layers[index], slopes[index], slope[index]
@@ -229,7 +229,7 @@ def _forward(
         calls.append(partial(_product(shapes, math.prod(before.shape[-2:]), math.prod(w.shape[-2:])), before, w, z_l))
         if b is not None:
             calls.append(partial(np.add, z_l, b, z_l))
-        apply, own = _apply(activation(act))
+        apply, _, own = _functions(activation(act))
         calls += _calls(apply, (z_l,), (a_l,), spare, own)
     return calls
 
@@ -284,17 +284,12 @@ def _buffers(shapes: Shapes, rows: int) -> tuple[Array, list[list[Array]]]:
     return vectors, [[part.reshape(*lead, rows, -1) for part in np.split(vector, cuts)] for vector in vectors]
 
 
-def _apply(act: Activation) -> tuple[Any, bool]:
-    """Return what applies an activation, and whether it is the user's own, which is watched."""
+def _functions(act: Activation) -> tuple[Any, Any, bool]:
+    """Return apply and derivative, and whether they are the user's own, which are watched."""
     if validation.of_table(act, ACTIVATIONS):
-        return act.apply, False
-    return partial(validation.elementwise, "activation", act.name, act.apply), True
-
-
-def _derivative(act: Activation) -> tuple[Any, bool]:
-    if validation.of_table(act, ACTIVATIONS):
-        return act.derivative, False
-    return partial(validation.elementwise, "derivative of activation", act.name, act.derivative), True
+        return act.apply, act.derivative, False
+    watched = partial(validation.elementwise, "activation", act.name, act.apply)
+    return watched, partial(validation.elementwise, "derivative of activation", act.name, act.derivative), True
 
 
 # --- epochs ----------------------------------------------------------------------------------------------------------
@@ -302,10 +297,8 @@ def _derivative(act: Activation) -> tuple[Any, bool]:
 
 def _loaded(data: Batches, passes: dict[int, Pass], order: Array | None, rows: slice) -> Iterator[Pass]:
     """Yield the pass for each batch of these rows of an order, with the samples in its buffers."""
-    some, last = (
-        slice(rows.start // data.size, rows.stop // data.size),
-        slice(int(rows.stop == data.arrays[0].shape[-2])),
-    )
+    some = slice(rows.start // data.size, rows.stop // data.size)
+    last = slice(int(rows.stop == data.arrays[0].shape[-2]))
     if order is None:
         for parts in zip(*(itertools.chain(whole[some], rest[last]) for whole, rest in data.cuts), strict=True):
             chosen = passes[parts[0].shape[-2]]
@@ -420,13 +413,17 @@ def _span(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[Ar
     stood = [] if running.all() else [buffer.copy() for buffer in buffers]
     reports = np.full((4 if run.held else 2, len(orders), *running.shape), np.nan)
     steady, per_epoch = reads_only_weights_and_data(run.plan, orders, rates), updates(run.plan, run.shapes)
+    still = constant(rates) and not counts(run.plan)
+    run.t[...], run.rate[...] = state.t + 1.0, _rate(run, rates)[0]
     longest = max(1, min(_rows(run.plan, run.shapes) // run.shapes.samples, KEPT_TOGETHER // per_epoch))
     done, one_by_one, standing = 0, 0, False
     while done < len(orders) and running.any():
         some = slice(done, min(len(orders), done + (1 if done < one_by_one else longest)))
         # What may have to be gone back to, or compared; of large networks the copy takes as long as a step.
         before = [buffer.copy() for buffer in buffers] if some.stop > done + 1 or (steady and standing) else None
-        measured = _block(run, orders[some], _clock(run, rates[done * per_epoch :], state.t + done * per_epoch))
+        begun = done * per_epoch
+        clock = zip(itertools.count(state.t + begun + 1.0), _rate(run, rates[begun:]), strict=False)
+        measured = _block(run, orders[some], None if still else clock)
         stopping = ~_finite(run.flat) & running
         if stopping.any() and before is not None and some.stop > done + 1:  # rare: go back, and see in which epoch
             _copy(before, buffers)
@@ -448,11 +445,9 @@ def _span(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[Ar
     return reports, running, done, stood
 
 
-def _clock(run: Prepared, rates: Array, t: float) -> Iterator[Any] | None:
-    """Set number and rate of the first update; return what gives those of each, or None where they stay."""
-    rates = rates.astype(run.shapes.dtype)[..., None] if run.rate.ndim else rates
-    run.t[...], run.rate[...] = t + 1.0, rates[0]
-    return None if constant(rates) and not counts(run.plan) else zip(itertools.count(t + 1.0), rates, strict=False)
+def _rate(run: Prepared, rates: Array) -> Array:
+    """Return the rates of updates such that each fits the buffer for it."""
+    return rates[..., None] if run.rate.ndim else rates
 
 
 def _finite(flat: Array) -> Array:
