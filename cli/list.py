@@ -33,14 +33,17 @@ def list_names(long: bool, as_json: bool) -> None:
         "schedules": funcnn.SCHEDULES,
         "initialisers": funcnn.INITIALIZERS,
     }
-    described = {kind: {name: _said(kind, entry) for name, entry in table.items()} for kind, table in tables.items()}
     names = {
         "data sets": list(funcnn.DATASETS),
-        **(described if long else {kind: list(table) for kind, table in tables.items()}),
+        **{kind: _described(kind, table) if long else list(table) for kind, table in tables.items()},
         "engines": list(NAMES),
         "experiments": list(SUITES),
     }
     click.echo(listing.to_json(names) if as_json else "".join(_lines(names)), nl=False)
+
+
+def _described(kind: str, table: Any) -> dict[str, str]:
+    return {name: _said(kind, entry) for name, entry in table.items()}
 
 
 def _said(kind: str, entry: Any) -> str:

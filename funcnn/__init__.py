@@ -15,7 +15,7 @@ from .initializers import INITIALIZERS
 from .losses import LOSSES
 from .metrics import accuracy, decision, half_sse, mse
 from .network import backprop, forward, grads, init, value_and_grads
-from .optimizers import OPTIMIZERS, optimizer_step, sgd_step
+from .optimizers import OPTIMIZERS, fresh_slots, optimizer_step, sgd_step
 from .records import Activation, Dataset, Decision, History, Layer, Loss, Optimizer, Params, Plan, State, Trace
 from .schedules import SCHEDULES
 from .storage import load, save
@@ -53,6 +53,7 @@ __all__ = [
     "decision",
     "diagnose",
     "forward",
+    "fresh_slots",
     "fresh_state",
     "grads",
     "half_sse",

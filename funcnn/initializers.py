@@ -132,6 +132,4 @@ def initializer_named(text: str, kind: str = "scheme") -> Initializer:
     >>> initializer_named("constant:0.1")(np.random.default_rng(0), (1, 3), (2, 3))
     array([[0.1, 0.1, 0.1]])
     """
-    chosen = with_numbers(kind, text, INITIALIZERS, leading=3)
-    chosen(np.random.default_rng(0), (1, 1), (1, 1))  # a number out of its range is refused now
-    return chosen
+    return with_numbers(kind, text, INITIALIZERS, np.random.default_rng(0), (1, 1), (1, 1))

@@ -208,8 +208,4 @@ def schedule_named(schedule: str | Schedule) -> Schedule:
     >>> schedule_named("cosine:10,0.1")(np.array([1.0, 6.0, 11.0]))
     array([1.  , 0.55, 0.1 ])
     """
-    if callable(schedule):
-        return schedule
-    chosen = with_numbers("schedule", schedule, SCHEDULES, leading=1)
-    chosen(np.ones(1))  # a number out of its range is refused now
-    return chosen
+    return schedule if callable(schedule) else with_numbers("schedule", schedule, SCHEDULES, np.ones(1))

@@ -61,18 +61,21 @@ def _number(kind: str, text: object, piece: str) -> float:
     return number
 
 
-def with_numbers(kind: str, text: object, table: Mapping[str, Callable[..., T]], *, leading: int) -> Callable[..., T]:
+def with_numbers(kind: str, text: object, table: Mapping[str, Callable[..., T]], *trial: Any) -> Callable[..., T]:
     """Return the function of a table that a text ``NAME[:number,…]`` names, with its numbers as its arguments.
 
-    These follow ``leading`` other arguments, and may be left out from the right where they have defaults.
+    These follow the other arguments, and may be left out from the right where they have defaults. ``trial`` are other
+    arguments that the function is called with once, so that a number out of its range is refused now.
     """
     function, given = named(kind, text, table)
-    takes = numbers_taken(function, leading)
+    takes = numbers_taken(function, len(trial))
     least = sum("=" not in one for one in takes)
     if not least <= len(given) <= len(takes):
         raise ValueError(_miscounted(kind, text, len(given), ", ".join(takes) or "none"))
     names = (one.partition("=")[0] for one in takes)
-    return functools.partial(function, **dict(zip(names, given, strict=False))) if given else function
+    chosen = functools.partial(function, **dict(zip(names, given, strict=False))) if given else function
+    chosen(*trial)
+    return chosen
 
 
 def numbers_taken(function: Callable[..., Any], leading: int) -> list[str]:
