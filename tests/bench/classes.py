@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+from peers import fitted
 from problem import Train
 
 import funcnn
@@ -72,7 +73,7 @@ def public_loop(problem: Classes) -> Train:
             total = 0.0
             for begin in range(0, n, problem.batch):
                 x, y = (array[begin : begin + problem.batch] for array in (problem.x, problem.y))
-                value, gradient = funcnn.value_and_grads(params, x, y, loss)
+                value, gradient = funcnn.value_and_grads(params, x, y, loss=loss)
                 t += 1.0
                 params, slots = funcnn.optimizer_step("adam", params, gradient, slots, t, LR)
                 total += value * len(x)
@@ -117,30 +118,11 @@ def torch_eager(problem: Classes) -> Train:
 
 def scikit_learn(problem: Classes) -> Train:
     """scikit-learn's MLPClassifier with adam, from weights of its own and with its ε elsewhere: not checked."""
-    import warnings
-
     from sklearn.neural_network import MLPClassifier
 
-    labels = problem.y.argmax(axis=1)
-
-    def train(epochs: int) -> Any:
-        network = MLPClassifier(
-            hidden_layer_sizes=tuple(layer.w.shape[-1] for layer in problem.params.layers[:-1]),
-            alpha=0.0,
-            learning_rate_init=LR,
-            batch_size=problem.batch,
-            shuffle=False,
-            max_iter=epochs,
-            tol=0.0,
-            n_iter_no_change=epochs + 1,
-            random_state=0,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it has not converged
-            network.fit(problem.x, labels)
-        return network.coefs_, np.array(network.loss_curve_)
-
-    return train
+    weights, labels = [layer.w for layer in problem.params.layers], problem.y.argmax(axis=1)
+    how = {"learning_rate_init": LR}
+    return lambda epochs: fitted(MLPClassifier, weights, problem.batch, epochs, problem.x, labels, **how)
 
 
 CONTESTANTS: dict[str, Callable[[Classes], Train]] = {

@@ -269,33 +269,41 @@ def hips_autograd(problem: Problem) -> Train:
 # --- scikit-learn -----------------------------------------------------------------------------------------------------
 
 
+def fitted(
+    make: Callable[..., Any], weights: list[np.ndarray], batch: int, epochs: int, x: Any, y: Any, **more: Any
+) -> Any:
+    """Train one of scikit-learn's networks, with layers like ``weights``, for so many epochs in the samples' order."""
+    import warnings
+
+    network = make(
+        hidden_layer_sizes=tuple(w.shape[-1] for w in weights[:-1]),
+        alpha=0.0,
+        batch_size=batch,
+        shuffle=False,
+        max_iter=epochs,
+        tol=0.0,
+        n_iter_no_change=epochs + 1,
+        random_state=0,
+        **more,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it has not converged
+        network.fit(x, y)
+    return network.coefs_, np.array(network.loss_curve_)
+
+
 def scikit_learn(problem: Problem) -> Train:
     """scikit-learn's MLPRegressor, with sgd: always with bias, and with the identity at the output.
 
     So its numbers cannot be those of the others: it is timed and not checked.
     """
-    import warnings
-
     from sklearn.neural_network import MLPRegressor
 
-    def train(epochs: int) -> Any:
-        network = MLPRegressor(
-            hidden_layer_sizes=tuple(w.shape[-1] for w in problem.weights[:-1]),
-            activation={"sigmoid": "logistic"}.get(problem.hidden, problem.hidden),
-            solver="sgd",
-            alpha=0.0,
-            momentum=0.0,
-            learning_rate_init=problem.lr,
-            batch_size=problem.batch,
-            shuffle=False,
-            max_iter=epochs,
-            tol=0.0,
-            n_iter_no_change=epochs + 1,
-            random_state=0,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it has not converged
-            network.fit(problem.x, problem.y.ravel() if problem.y.shape[1] == 1 else problem.y)
-        return network.coefs_, np.array(network.loss_curve_)
-
-    return train
+    y = problem.y.ravel() if problem.y.shape[1] == 1 else problem.y
+    how = {
+        "activation": {"sigmoid": "logistic"}.get(problem.hidden, problem.hidden),
+        "solver": "sgd",
+        "momentum": 0.0,
+        "learning_rate_init": problem.lr,
+    }
+    return lambda epochs: fitted(MLPRegressor, problem.weights, problem.batch, epochs, problem.x, y, **how)
