@@ -14,10 +14,9 @@ import pytest
 
 import funcnn
 from funcnn import Activation, Layer, Optimizer, Params
-from stand_ins import NAMED
 
 #: Half the sum of squares, of which the history shows the mean error without its sign, as Trask prints it.
-TRASK_LOSS = attrs.evolve(funcnn.LOSSES["half_sse"], report=NAMED["mae"])
+TRASK_LOSS = attrs.evolve(funcnn.LOSSES["half_sse"], report="mae")
 
 
 def assert_prints(ours, theirs):
@@ -187,7 +186,7 @@ def test_micrograd_demo():
         "sgd with decay", lambda w, g, slots, t, lr, hyper: (w - lr * (g + 2 * hyper[0] * w), slots), hyper=(1e-4,)
     )
     _, history = train(
-        micrograd(2, 16, 16, 1), x, y, loss=NAMED["hinge"], optimizer=decayed, epochs=100,
+        micrograd(2, 16, 16, 1), x, y, loss="hinge", optimizer=decayed, epochs=100,
         lr=1.0, schedule=lambda t: 1 - 0.9 * (t - 1) / 100, snapshots=range(100),
     )  # fmt: skip
     total = history.loss + [1e-4 * penalty(params, "wb") for _, params in history.snapshots]
@@ -210,7 +209,7 @@ def test_britz_from_scratch():
     w1, w2 = rng.randn(2, 3) / np.sqrt(2), rng.randn(3, 2) / np.sqrt(3)
     w1 = w1 + 1e-12 * np.arange(8)[:, None, None]
     start = Params([Layer(w1, np.zeros((1, 3)), "tanh"), Layer(w2, np.zeros((1, 2)), "none")])
-    summed = attrs.evolve(NAMED["softmax_cross_entropy"], reduction="sum")
+    summed = attrs.evolve(funcnn.LOSSES["softmax_cross_entropy"], reduction="sum")
     y = np.concatenate([y < 0, y > 0], axis=1).astype(float)
     some = {"lr": 0.01, "l2": 0.01, "epochs": 5002, "snapshots": range(1, 5002, 1000)}
     _, history = train(start, x, y, loss=summed, **some)
@@ -252,7 +251,7 @@ def case_study_run(start, x, y, epochs, every):
     """Return its total loss at each so many iterations, and the accuracy in the end."""
     printed = range(0, epochs, every)
     some = {"lr": 1.0, "l2": 1e-3, "epochs": epochs, "snapshots": printed}
-    final, history = train(start, x, y, loss=NAMED["softmax_cross_entropy"], **some)
+    final, history = train(start, x, y, loss="softmax_cross_entropy", **some)
     total = history.loss[list(printed)] + [1e-3 / 2 * penalty(params) for _, params in history.snapshots]
     return total, funcnn.accuracy(funcnn.forward(final, x), y)
 
@@ -329,7 +328,7 @@ def test_scikit_learn_worked_example():
     hidden = Layer(np.array([[0.1, 0.2], [0.3, 0.1], [0.5, 0.0]]), np.array([[0.1, 0.1]]), "sigmoid")
     start = Params([hidden, Layer(np.array([[0.1], [0.2]]), np.array([[1.0]]), "none")])
     x, y = [[0.6, 0.8, 0.7]], [[0.0]]
-    final, _ = train(start, x, y, loss=NAMED["sigmoid_binary_cross_entropy"], lr=0.1, l2=0.1, epochs=1)
+    final, _ = train(start, x, y, loss="sigmoid_binary_cross_entropy", lr=0.1, l2=0.1, epochs=1)
     _, h, logit = funcnn.backprop(start, x, y).a
     assert_prints(h, "0.679178699175393 0.574442516811659")
     assert_prints(1 / (1 + np.exp(-logit)), "0.765")

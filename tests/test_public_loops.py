@@ -11,7 +11,6 @@ import pytest
 
 import funcnn
 from funcnn import Layer, Optimizer, Params
-from stand_ins import NAMED
 
 #: The mean over samples of half the sum of squares.
 HALF_MEAN = attrs.evolve(funcnn.LOSSES["half_sse"], reduction="mean_samples")
@@ -66,8 +65,8 @@ def scikit_learn(name):
         y,
         lr=settings["learning_rate_init"],
         epochs=epochs,
-        loss=NAMED.get(loss, loss) if isinstance(loss, str) else loss,
-        optimizer=NAMED.get(optimizer, optimizer) if isinstance(optimizer, str) else optimizer,
+        loss=loss,
+        optimizer=optimizer,
         batch_size=batch,
         l2=settings["alpha"] / batch,
         schedule=(lambda t: ((t - 1) // updates * len(X) + 1) ** -0.5) if scaled else None,
@@ -130,7 +129,7 @@ def test_nielsen_stochastic_gradient_descent(cross_entropy, decay):
 
     loss = HALF_MEAN
     if cross_entropy:
-        loss = attrs.evolve(NAMED["sigmoid_binary_cross_entropy"], reduction="mean_samples")
+        loss = attrs.evolve(funcnn.LOSSES["sigmoid_binary_cross_entropy"], reduction="mean_samples")
         start = Params([*start.layers[:-1], attrs.evolve(start.layers[-1], act="none")])
     some = {"lr": 3.0, "epochs": 30, "batch_size": 5, "l2": decay / 23, "engine": "numpy"}
     final, _ = funcnn.train(start, x, y, loss=loss, shuffle=True, shuffle_seed=9, **some)

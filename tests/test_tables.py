@@ -82,7 +82,7 @@ def named(case):
 
 
 def in_turn():
-    """Return cases in which every entry of every table occurs, alone among its kind, each in another way."""
+    """Return cases in which every other entry of every table occurs, each case in another way."""
     tables = {
         "act": [name for name in funcnn.ACTIVATIONS if name not in TABLES["act"]],
         "loss": [name for name in funcnn.LOSSES if name not in TABLES["loss"]],
