@@ -614,14 +614,24 @@ for engine in {engines!r}:
     assert len(said) == 1
 
 
-def test_kernels_of_other_formulas_are_kept_in_other_files(tmp_path):
-    # Two processes that compile at the same time would take each other's kernels out of one file.
+def test_kernels_on_disk_do_not_meet(tmp_path):
+    # In one file two processes that compile at the same time would take each other's, and of kernels loaded into one
+    # process the loops that these call have the same name, so that one's would be called by the other.
     code = """
-import funcnn
-x, y = funcnn.xor().x, funcnn.xor().y
-for act in ("tanh", funcnn.Activation("cube", lambda z: z * z * z, lambda z, a: 3.0 * z * z)):
-    funcnn.train(funcnn.init((2, 2, 1), act=act), x, y, epochs=1, lr=0.01, engine="compiled")
+import funcnn, sys
+data, params = funcnn.xor(), funcnn.init((2, 2, 1), seed=1)
+for optimizer in sys.argv[1:]:
+    ours, theirs = (
+        funcnn.train(params, data.x, data.y, epochs=3, optimizer=optimizer, engine=engine)[0]
+        for engine in ("numpy", "compiled")
+    )
+    print(max(abs(a.w - b.w).max() for a, b in zip(ours.layers, theirs.layers)))
 """
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    rules = ["momentum", "nesterov"]
+    compiling = [subprocess.Popen([sys.executable, "-c", code, rule], env=environment) for rule in rules]
+    assert [process.wait() for process in compiling] == [0, 0]
     assert len(list(tmp_path.rglob("*train_each*.nbi"))) == 2
+    loading = [sys.executable, "-c", code, *rules]
+    done = subprocess.run(loading, env=environment, check=True, capture_output=True, text=True)
+    assert all(float(difference) < 1e-12 for difference in done.stdout.split())

@@ -20,7 +20,21 @@ from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from ..records import Array, Params, Plan, State, arrays, map_arrays, read_only
 from . import plain
-from .contract import Data, Engine, Orders, Reports, Shapes, in_tables, shapes_of, units, updates, weights
+from .contract import (
+    LOOP_CACHE,
+    Data,
+    Engine,
+    Orders,
+    Reports,
+    Shapes,
+    in_tables,
+    room,
+    shapes_of,
+    side_by_side,
+    units,
+    updates,
+    weights,
+)
 
 __all__ = [
     "ENGINES",
@@ -41,6 +55,8 @@ __all__ = [
 
 #: Seconds that loading the kernel takes, and compiling one anew, with functions of one's own.
 START_UP, COMPILING = 0.45, 4.0
+#: Bytes that members may work on whose arrays are worked on at once.
+ARRAYS_CACHE = 1 << 21
 
 
 def _later(name: str) -> Any:
@@ -70,14 +86,29 @@ def _seconds_of_numpy(plan: Plan, shapes: Shapes, epochs: int) -> float:
 def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
     """Return start-up plus arithmetic on numbers, in one thread; the constants are fitted to tests/bench/grid.py."""
     members, one_row = shapes.members or 1, 1.4e-9 * weights(shapes) + 6.0e-9 * units(shapes)
-    side_by_side = members >= 8 and 8 * room(plan, shapes, 1) <= COMPILED.cache
-    work = shapes.samples * epochs * members * one_row * (0.33 if side_by_side else 1.0)
+    work = shapes.samples * epochs * members * one_row * (0.33 if side_by_side(plan, shapes) else 1.0)
     return START_UP + COMPILING * (not in_tables(plan, shapes)) + work
 
 
-NUMPY = Engine("numpy", lambda plan, shapes: None, _seconds_of_numpy, 1 << 21, False, plain.prepare, plain.epochs)
+def _part_of_numpy(plan: Plan, shapes: Shapes) -> int:
+    return max(1, ARRAYS_CACHE // room(plan, shapes, plan.batch_size))
+
+
+def _part_of_compiled(plan: Plan, shapes: Shapes) -> int:
+    return LOOP_CACHE // room(plan, shapes, 1) if side_by_side(plan, shapes) else shapes.members or 1
+
+
+NUMPY = Engine(
+    "numpy", lambda plan, shapes: None, _seconds_of_numpy, _part_of_numpy, False, plain.prepare, plain.epochs
+)
 COMPILED = Engine(
-    "compiled", _obstacle_of_compiled, _seconds_of_compiled, 1 << 16, True, _later("prepare"), _later("epochs")
+    "compiled",
+    _obstacle_of_compiled,
+    _seconds_of_compiled,
+    _part_of_compiled,
+    True,
+    _later("prepare"),
+    _later("epochs"),
 )
 #: The engines by name.
 ENGINES = MappingProxyType({engine.name: engine for engine in (NUMPY, COMPILED)})
@@ -110,12 +141,6 @@ def absent() -> dict[str, str]:
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def room(plan: Plan, shapes: Shapes, rows: int) -> int:
-    """Return about how many bytes a member works on with batches of so many rows."""
-    numbers = (3 + plan.optimizer.slots) * weights(shapes) + 5 * rows * units(shapes)
-    return numbers * np.dtype(shapes.dtype).itemsize
-
-
 @attrs.frozen(eq=False)
 class Parts:
     """A run that is prepared: one part, or an ensemble's, each with the members that it has."""
@@ -130,8 +155,7 @@ def prepare(engine: Engine, plan: Plan, shapes: Shapes, data: Data, held: Data |
     if shapes.members is None:
         return Parts(engine, ((slice(None), engine.prepare(plan, shapes, data, held)),), 1)
     threads = (threads or _cores()) if engine.parallel else 1
-    rows = 1 if engine.parallel else plan.batch_size
-    size = max(1, min(-(-shapes.members // threads), engine.cache // room(plan, shapes, rows)))
+    size = min(-(-shapes.members // threads), engine.part(plan, shapes))
     parts = []
     for begin in range(0, shapes.members, size):
         some = slice(begin, min(begin + size, shapes.members))

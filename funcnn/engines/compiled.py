@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 import numba
 import numpy as np
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import FunctionCache
 
 from .. import losses
 from ..activations import ACTIVATIONS, activation
@@ -30,12 +30,20 @@ from ..optimizers import OPTIMIZERS, penalised, shrunk
 from ..records import Activation, Array, Layer, Loss, Optimizer, Params, Plan, State, read_only
 from ..validation import elementwise, of_table, watched
 from . import scalars
-from .contract import Data, Orders, Reports, Shapes, constant, in_tables, reads_only_weights_and_data, updates
+from .contract import (
+    Data,
+    Orders,
+    Reports,
+    Shapes,
+    constant,
+    in_tables,
+    reads_only_weights_and_data,
+    side_by_side,
+    updates,
+)
 from .definitions import UnsteadyError, definition
 from .scalars import called, chosen, inline, inlined
 
-#: From so many small networks on it pays to train them side by side.
-TOGETHER = 8
 #: What a member's epochs ended with.
 RUNNING, DIVERGED, FIXED = range(3)
 
@@ -516,19 +524,24 @@ def one_by_one(train: Any) -> Any:
 # --- compiling -------------------------------------------------------------------------------------------------------
 
 
+def keyed(function: Any, key: str) -> Any:
+    """Give a function that was just made a name of its own.
+
+    Machine code finds what it calls by name. numba tells functions of one name apart by counting them, in each process
+    anew, so what is loaded from disk would be taken for what is compiled now. The name makes files of its own, too: in
+    one index two processes that compile at the same time could take each other's kernels.
+    """
+    function.__qualname__ = f"{function.__qualname__}_{key[:20]}"
+    return function
+
+
 def compiled(function: Callable[..., Any], key: str) -> Any:
     """Compile a kernel; on disk it is kept under ``key``, since numba does not see edits of what a kernel calls."""
-    kernel: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    kernel: Any = called(keyed(function, key))
     try:
         cache: Any = FunctionCache(function)  # type: ignore[no-untyped-call]
     except RuntimeError:  # no folder to cache in can be written: compile for this process alone
         return kernel
-    # Files of its own: in one index two processes that compile at the same time could take each other's kernels.
-    cache._cache_file = IndexDataCacheFile(  # type: ignore[no-untyped-call]
-        cache_path=cache._cache_path,
-        filename_base=f"{cache._impl.filename_base}-{key[:20]}",
-        source_stamp=cache._impl.locator.get_source_stamp(),
-    )
     cache._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), key)
     kernel._cache = cache
     return kernel
@@ -541,7 +554,7 @@ def kernel_of(formulas: Formulas, side_by_side: bool) -> Any:
     key = hashlib.sha256(text).hexdigest()
     if side_by_side:
         return compiled(together(formulas), key)
-    return compiled(one_by_one(called(solo(formulas))), key)
+    return compiled(one_by_one(called(keyed(solo(formulas), key))), key)
 
 
 #: What the numbers' functions are, for the caches.
@@ -727,23 +740,23 @@ class Prepared:
 def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepared:
     """Compile the kernel, where that has not been done, and make the buffers of a run."""
     members = shapes.members or 1
-    side_by_side = members >= TOGETHER
+    abreast = side_by_side(plan, shapes)
     acts, all_losses = chosen_records(plan, shapes)
     report, sizes = losses.report_of(plan.loss), shapes.sizes
 
     def room(*shape: int) -> Array:
-        return np.zeros((*shape, members) if side_by_side else shape, shapes.dtype)
+        return np.zeros((*shape, members) if abreast else shape, shapes.dtype)
 
     shape = len(sizes) - 1, max(sizes[:-1]) + 1, max(sizes[1:])
-    of_members = () if side_by_side else (members,)
+    of_members = () if abreast else (members,)
     w, slots = room(*of_members, *shape), room(*of_members, plan.optimizer.slots, *shape)
-    slot_views = np.moveaxis(slots, -1, 1) if side_by_side else np.moveaxis(slots, 1, 0)
+    slot_views = np.moveaxis(slots, -1, 1) if abreast else np.moveaxis(slots, 1, 0)
     row = plan.loss.row or report.row
     return Prepared(
         plan,
         shapes,
-        kernel_of(formulas_of(plan, shapes), side_by_side),
-        side_by_side,
+        kernel_of(formulas_of(plan, shapes), abreast),
+        abreast,
         (np.array(sizes), np.array(shapes.biased, int), np.array([acts.index(activation(a)) for a in shapes.acts])),
         (all_losses.index(plan.loss), list(ROWS).index(row) if row else -1),
         _scales(plan, shapes),
@@ -751,7 +764,7 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
         _samples(held or Data(data.x[..., :0, :], data.y[..., :0, :])),
         w,
         slots,
-        (np.moveaxis(w, -1, 0) if side_by_side else w, *slot_views),
+        (np.moveaxis(w, -1, 0) if abreast else w, *slot_views),
         # Room for z, a and delta, for the gradient, and for the weights before an epoch.
         (*room(3, len(sizes), max(sizes) + 1), *room(2, *shape)),
     )

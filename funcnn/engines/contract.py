@@ -6,12 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
+import numpy as np
 
 from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from ..records import Activation, Array, Params, Plan, State
 from ..validation import of_table
+
+#: Members that are trained side by side, at least: so many numbers fit the processor's widest register.
+TOGETHER = 8
+#: Bytes that these may work on: what is next to the processor.
+LOOP_CACHE = 1 << 16
 
 #: For each epoch an order of the samples, or None for the order they have.
 Orders = Sequence[Array | None]
@@ -91,8 +97,8 @@ class Engine:
     seconds
         ``seconds(plan, shapes, epochs)``: about how long it takes, by a rule on sizes alone, so that the choice between
         engines is the same everywhere.
-    cache
-        Bytes that a part of an ensemble may work on.
+    part
+        ``part(plan, shapes) -> int``: how many members of an ensemble it trains at once, at most.
     parallel
         Whether it gains from several threads.
     prepare
@@ -106,7 +112,7 @@ class Engine:
     name: str
     obstacle: Callable[[Plan, Shapes], str | None]
     seconds: Callable[[Plan, Shapes, int], float]
-    cache: int
+    part: Callable[[Plan, Shapes], int]
     parallel: bool
     prepare: Callable[[Plan, Shapes, Data, Data | None], Any]
     epochs: Callable[[Any, State, Orders, Array], tuple[State, Reports]]
@@ -127,6 +133,17 @@ def weights(shapes: Shapes) -> int:
 def units(shapes: Shapes) -> int:
     """Return the number of units of a network, the input's aside."""
     return sum(shapes.sizes[1:])
+
+
+def room(plan: Plan, shapes: Shapes, rows: int) -> int:
+    """Return about how many bytes a member works on with batches of so many rows."""
+    numbers = (3 + plan.optimizer.slots) * weights(shapes) + 5 * rows * units(shapes)
+    return numbers * np.dtype(shapes.dtype).itemsize
+
+
+def side_by_side(plan: Plan, shapes: Shapes) -> bool:
+    """Tell whether a loop over numbers takes the members of an ensemble side by side, or one after another."""
+    return (shapes.members or 1) >= TOGETHER and TOGETHER * room(plan, shapes, 1) <= LOOP_CACHE
 
 
 def updates(plan: Plan, shapes: Shapes) -> int:
