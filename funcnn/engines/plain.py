@@ -47,11 +47,17 @@ Product = Callable[..., Any]
 class Pass:
     """The calls that take a batch of so many rows through the network, and the buffers they begin and end with.
 
-    ``given`` are x, y and perhaps weights as a column. Calls that train end with new weights.
+    ``given`` are x, y and perhaps weights as a column. x itself meets only the first layer's products, which are kept
+    as product, right factor and result, so that samples that stand together anyway are not copied: ``first`` begins,
+    and ``last``, after ``calls``, is the gradient's. ``move`` ends with new weights. Where a pass only predicts, these
+    two are empty.
     """
 
     given: tuple[Array, ...]
+    first: tuple[Product, Array, Array]
     calls: tuple[Call, ...]
+    last: tuple[tuple[Product, Array, Array], ...]
+    move: tuple[Call, ...]
     y_hat: Array
 
 
@@ -189,7 +195,7 @@ def _step(run: Prepared, rows: int, move: Sequence[Call], spare: Spare) -> Pass:
     x, y, *weight = given
     vectors, (z, a, slope) = _buffers(shapes, rows)
     error = np.zeros_like(a[-1])
-    calls = _forward(shapes, x, z, a, layers, spare)
+    first, calls = _forward(shapes, x, z, a, layers, spare)
     columns = (column[..., 0] for column in weight)
     calls += _calls(
         partial(losses.slope, loss), (a[-1], y, *columns), (error,), spare, not validation.of_table(loss, LOSSES)
@@ -203,35 +209,40 @@ def _step(run: Prepared, rows: int, move: Sequence[Call], spare: Spare) -> Pass:
     for index in reversed(range(len(layers))):
         (w, _), (dw, db), delta = layers[index], slopes[index], slope[index]
         calls.append(partial(np.multiply, error, delta, delta))
-        below = a[index - 1] if index else x
-        calls.append(partial(_product(shapes, rows * w.shape[-2], rows * w.shape[-1]), below.mT, delta, dw))
+        product = _product(shapes, rows * w.shape[-2], rows * w.shape[-1])
         if db is not None:
             # A sum over one row is that row.
             calls.append(assigning(db, delta) if rows == 1 else partial(np.add.reduce, delta, -2, None, db, True))
         if index:
+            calls.append(partial(product, a[index - 1].mT, delta, dw))
             error = z[index - 1]  # which nothing reads any more
             calls.append(partial(_product(shapes, rows * w.shape[-1], math.prod(w.shape[-2:])), delta, w.mT, error))
-    return Pass(given, (*calls, *move), a[-1])
+    return Pass(given, first, tuple(calls), ((product, delta, dw),), tuple(move), a[-1])
 
 
 def _look(run: Prepared, held: Batches, rows: int, spare: Spare) -> Pass:
     """Make the calls that predict so many rows of the validation data."""
     given = tuple(_buffer(array, rows) for array in held.arrays)
     _, (z, a, _) = _buffers(run.shapes, rows)
-    return Pass(given, tuple(_forward(run.shapes, given[0], z, a, _layers(run.shapes, run.flat), spare)), a[-1])
+    first, calls = _forward(run.shapes, given[0], z, a, _layers(run.shapes, run.flat), spare)
+    return Pass(given, first, tuple(calls), (), (), a[-1])
 
 
 def _forward(
     shapes: Shapes, x: Array, z: Sequence[Array], a: Sequence[Array], layers: Sequence[Any], spare: Spare
-) -> list[Call]:
+) -> tuple[tuple[Product, Array, Array], list[Call]]:
+    """Return what multiplies x by the first weights, and the calls from there on."""
+    products: list[tuple[Product, Array, Array]] = []
     calls: list[Call] = []
     for act, (w, b), before, z_l, a_l in zip(shapes.acts, layers, [x, *a[:-1]], z, a, strict=True):
-        calls.append(partial(_product(shapes, math.prod(before.shape[-2:]), math.prod(w.shape[-2:])), before, w, z_l))
+        products.append((_product(shapes, math.prod(before.shape[-2:]), math.prod(w.shape[-2:])), w, z_l))
+        if before is not x:
+            calls.append(partial(products[-1][0], before, w, z_l))
         if b is not None:
             calls.append(partial(np.add, z_l, b, z_l))
         apply, _, own = _functions(activation(act))
         calls += _calls(apply, (z_l,), (a_l,), spare, own)
-    return calls
+    return products[0], calls
 
 
 def _regularising(run: Prepared, spare: Spare) -> list[Call]:
@@ -295,35 +306,50 @@ def _functions(act: Activation) -> tuple[Any, Any, bool]:
 # --- epochs ----------------------------------------------------------------------------------------------------------
 
 
-def _loaded(data: Batches, passes: dict[int, Pass], order: Array | None, rows: slice) -> Iterator[Pass]:
-    """Yield the pass for each batch of these rows of an order, with the samples in its buffers."""
+def _loaded(
+    data: Batches, passes: dict[int, Pass], order: Array | None, rows: slice
+) -> Iterator[tuple[Pass, Array, Array]]:
+    """Yield the pass for each batch of these rows of an order, with targets in its buffers, and x and its transpose."""
     some = slice(rows.start // data.size, rows.stop // data.size)
     last = slice(int(rows.stop == data.arrays[0].shape[-2]))
     if order is None:
         for parts in zip(*(itertools.chain(whole[some], rest[last]) for whole, rest in data.cuts), strict=True):
-            chosen = passes[parts[0].shape[-2]]
-            for buffer, part in zip(chosen.given, parts, strict=True):
+            x, *others = parts
+            chosen = passes[x.shape[-2]]
+            for buffer, part in zip(chosen.given[1:], others, strict=True):
                 buffer[...] = part
-            yield chosen
+            yield chosen, x, x.mT
     else:
         whole, rest = _cut(order[:, None], data.size)
         for numbers in itertools.chain(whole[some], rest[last]):
             chosen = passes[numbers.shape[0]]
             for buffer, array in zip(chosen.given, data.arrays, strict=True):
                 np.take(array, numbers[:, 0], -2, buffer, "clip")
-            yield chosen
+            yield chosen, chosen.given[0], chosen.given[0].mT
 
 
-def _train(run: Prepared, passes: Iterable[Pass], out: Iterable[Array], clock: Iterator[Any] | None) -> None:
-    """Train on batches that stand in the passes' buffers, and write the predictions of each, from before its update.
+def _called(one: Pass, x: Array, transposed: Array) -> None:
+    product, w, z = one.first
+    product(x, w, z)
+    for call in one.calls:
+        call()
+    for product, delta, dw in one.last:
+        product(transposed, delta, dw)
+    for call in one.move:
+        call()
+
+
+def _train(
+    run: Prepared, loaded: Iterable[tuple[Pass, Array, Array]], out: Iterable[Array], clock: Iterator[Any] | None
+) -> None:
+    """Train on batches that are loaded, and write the predictions of each, from before its update.
 
     ``clock`` gives number and rate of each update, where these are not what they were.
     """
-    for step, predictions in zip(passes, out, strict=False):
+    for (step, x, transposed), predictions in zip(loaded, out, strict=False):
         if clock is not None:
             run.t[...], run.rate[...] = next(clock)
-        for call in step.calls:
-            call()
+        _called(step, x, transposed)
         predictions[...] = step.y_hat
 
 
@@ -343,9 +369,8 @@ def _averaged(run: Prepared, measured: Array, samples: int) -> Array:
 def _validated(run: Prepared, held: Batches) -> Array:
     """Return loss and accuracy of the validation data, (2, ...)."""
     total: Any = 0.0
-    for look in _loaded(held, run.looks, None, slice(0, run.shapes.held)):
-        for call in look.calls:
-            call()
+    for look, x, transposed in _loaded(held, run.looks, None, slice(0, run.shapes.held)):
+        _called(look, x, transposed)
         total = total + _measured(run, look.y_hat, look.given[1])
     return _averaged(run, total, run.shapes.held)
 
