@@ -36,14 +36,18 @@ def _rmsprop(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
 
 
 def _adam(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
-    """m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; w − η m̂ / (√v̂ + ε). Kingma & Ba 2015, algorithm 1."""
+    """m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; w − η m̂ / (√v̂ + ε). Kingma & Ba 2015, algorithm 1.
+
+    Multiplied by √(1 − β₂ᵗ) above and below, as their section 2 advises: what hangs on t alone is one number then.
+    """
     xp = w.__array_namespace__()
     # Of the dtype of t, so that in float32 too 1 − β is 1 − β^t at the first update.
     beta, beta_of_squares = xp.full_like(t, hyper[0]), xp.full_like(t, hyper[1])
     mean = beta * slots[0] + (1 - beta) * g
     square = beta_of_squares * slots[1] + (1 - beta_of_squares) * (g * g)
-    root = xp.sqrt(square / (1 - beta_of_squares**t))
-    return w - lr * (mean / (1 - beta**t) / (root + hyper[2])), (mean, square)
+    correction = xp.sqrt(1 - beta_of_squares**t)
+    rate = lr * (correction / (1 - beta**t))
+    return w - rate * (mean / (xp.sqrt(square) + hyper[2] * correction)), (mean, square)
 
 
 def _adamw(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
