@@ -57,10 +57,10 @@ def _said(kind: str, entry: Any) -> str:
 
 
 def _numbers(kind: str, entry: Any) -> list[str]:
-    from funcnn.validation import numbers_taken
+    from funcnn.validation import constants, numbers_taken
 
     if kind == "optimizers":
-        return [f"{number:g}" for number in entry.hyper]
+        return constants(entry)
     return numbers_taken(entry, LEADING[kind]) if kind in LEADING else []
 
 

@@ -1,6 +1,7 @@
 """Steps from parameters and gradients to new parameters."""
 
 import functools
+import math
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import validation
-from .records import Array, Optimizer, Params, arrays, map_arrays, read_only
+from .records import Array, Optimizer, Params, are_biases, arrays, map_arrays, read_only
 
 
 def _sgd(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
@@ -55,6 +56,11 @@ def _adamw(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
     return _adam(w - lr * (hyper[3] * w), g, slots, t, lr, hyper)
 
 
+def _adamw_weights(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
+    """w − η (m̂ / (√v̂ + ε) + λ w), and biases as adam's, which do not decay. Loshchilov & Hutter 2019, algorithm 2."""
+    return _adamw(w, g, slots, t, lr, hyper)
+
+
 def _rprop(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
     """w − Δ sign g; Δ, η at first, × 1.2 where g keeps its sign, else × 0.5 and g is 0. Riedmiller & Braun 1993.
 
@@ -71,21 +77,30 @@ def _rprop(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
     return w - xp.sign(g) * size, (g, size)
 
 
+_ADAM, _ADAMW = ("beta1", "beta2", "epsilon"), ("beta1", "beta2", "epsilon", "decay")
+_RPROP = ("shrinking", "growing", "least", "most")
 #: The built-in optimizers by name, with the constants of their papers.
 OPTIMIZERS = MappingProxyType(
     {
         optimizer.name: optimizer
         for optimizer in (
             Optimizer("sgd", _sgd),
-            Optimizer("momentum", _momentum, 1, (0.9,)),  # μ
-            Optimizer("nesterov", _nesterov, 1, (0.9,)),  # μ
-            Optimizer("rmsprop", _rmsprop, 1, (0.9, 1e-8)),  # α, ε
-            Optimizer("adam", _adam, 2, (0.9, 0.999, 1e-8)),  # β₁, β₂, ε
-            Optimizer("adamw", _adamw, 2, (0.9, 0.999, 1e-8, 0.01)),  # β₁, β₂, ε, λ
-            Optimizer("rprop", _rprop, 2, (0.5, 1.2, 1e-6, 50.0)),  # η−, η+, the least and the largest step
+            Optimizer("momentum", _momentum, 1, (0.9,), ("momentum",)),
+            Optimizer("nesterov", _nesterov, 1, (0.9,), ("momentum",)),
+            Optimizer("rmsprop", _rmsprop, 1, (0.9, 1e-8), ("alpha", "epsilon")),
+            Optimizer("adam", _adam, 2, (0.9, 0.999, 1e-8), _ADAM),
+            Optimizer("adamw", _adamw, 2, (0.9, 0.999, 1e-8, 0.01), _ADAMW),
+            Optimizer("adamw_weights", _adamw_weights, 2, (0.9, 0.999, 1e-8, 0.01), _ADAMW, _adam),
+            Optimizer("rprop", _rprop, 2, (0.5, 1.2, 1e-6, 50.0), _RPROP),
         )
     }
 )
+#: From where to where, which is left out, the constants of these names lie.
+RANGES = {
+    **dict.fromkeys(("momentum", "alpha", "beta1", "beta2", "shrinking"), (0.0, 1.0)),
+    **dict.fromkeys(("epsilon", "decay", "least", "most"), (0.0, math.inf)),
+    "growing": (1.0, math.inf),
+}
 
 
 def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
@@ -96,10 +111,17 @@ def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
     Raises
     ------
     ValueError
-        If the name is unknown (the message lists the known ones and suggests the nearest), or its numbers are no
-        finite numbers or more than it has constants.
+        If the name is unknown (the message lists the known ones and suggests the nearest), its numbers are no finite
+        numbers or more than it has constants, or one is out of the constant's range.
     """
-    return optimizer if isinstance(optimizer, Optimizer) else validation.with_hyper("optimizer", optimizer, OPTIMIZERS)
+    rule = optimizer if isinstance(optimizer, Optimizer) else validation.with_hyper("optimizer", optimizer, OPTIMIZERS)
+    if validation.of_table(rule, OPTIMIZERS):
+        for name, number in zip(rule.names, rule.hyper, strict=True):
+            low, high = RANGES[name]
+            if not low <= number < high:
+                expected = f"at least {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
+                raise ValueError(f"{name} of optimizer {rule.name!r} must be {expected}, got {number:g}")
+    return rule
 
 
 def fresh_slots(optimizer: Optimizer, params: Params) -> tuple[Params, ...]:
@@ -180,25 +202,29 @@ def moved(
     rule: Optimizer, params: Params, grads: Sequence[Array], slots: Sequence[Sequence[Array]], t: float, lr: Any
 ) -> tuple[Params, tuple[Params, ...]]:
     """Return parameters and slots after an update; gradients and slots are given array by array."""
-    update = update_of(rule)
+    update, update_biases = updates_of(rule)
     new: list[Array] = []
     kept: list[list[Array]] = [[] for _ in slots]
-    for index, w in enumerate(arrays(params)):
+    for index, (w, bias) in enumerate(zip(arrays(params), are_biases(params), strict=True)):
         xp = w.__array_namespace__()
         own = tuple(slot[index] for slot in slots)
         rate = xp.asarray(lr, dtype=w.dtype)
         rate = rate[..., None, None] if rate.ndim else rate
         now = xp.asarray(t, dtype=w.dtype)  # a Python float's power may have other bits
-        w, after = update(w, grads[index], own, now, rate, rule.hyper)
+        w, after = (update_biases if bias else update)(w, grads[index], own, now, rate, rule.hyper)
         new.append(read_only(w))
         for slot, array in zip(kept, after, strict=True):
             slot.append(read_only(array))
     return with_arrays(params, new), tuple(with_arrays(params, slot) for slot in kept)
 
 
-def update_of(rule: Optimizer) -> Any:
-    """Return what updates arrays by a rule; one of the user's gets them read-only."""
-    return rule.update if validation.of_table(rule, OPTIMIZERS) else functools.partial(validation.updated, rule)
+def updates_of(rule: Optimizer) -> tuple[Any, Any]:
+    """Return what updates weights by a rule, and what biases; one of the user's gets arrays read-only."""
+    updates = rule.update, rule.biases or rule.update
+    if validation.of_table(rule, OPTIMIZERS):
+        return updates
+    update, update_biases = (functools.partial(validation.updated, rule.name, one) for one in updates)
+    return update, update_biases
 
 
 def with_arrays(params: Params, new: Sequence[Array]) -> Params:

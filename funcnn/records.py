@@ -153,12 +153,18 @@ class Optimizer:
         How many arrays it keeps.
     hyper
         Its constants.
+    names
+        What these are called.
+    biases
+        The rule for biases, where it is another than ``update``.
     """
 
     name: str
     update: Formula
     slots: int = 0
     hyper: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    biases: Formula | None = None
 
 
 @attrs.frozen
@@ -208,6 +214,11 @@ class Params:
 def arrays(params: Params) -> list[Array]:
     """Return all weights and biases, layer by layer."""
     return [array for layer in params.layers for array in (layer.w, layer.b) if array is not None]
+
+
+def are_biases(params: Params) -> list[bool]:
+    """Tell which of the arrays that `arrays` gives are biases."""
+    return [bias for layer in params.layers for bias in (False, True) if not bias or layer.b is not None]
 
 
 def map_arrays(function: Callable[[Array], Array], params: Params) -> Params:

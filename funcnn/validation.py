@@ -94,10 +94,14 @@ def with_hyper(kind: str, text: object, table: Mapping[str, Optimizer]) -> Optim
     """Return the optimizer that a text ``NAME[:number,…]`` names; its numbers replace the first constants."""
     entry, given = named(kind, text, table)
     if len(given) > len(entry.hyper):
-        defaults = ", ".join(f"{one:g}" for one in entry.hyper)
-        takes = f"at most {len(entry.hyper)}, by default {defaults}" if defaults else "none"
+        takes = f"at most {len(entry.hyper)}: {', '.join(constants(entry))}" if entry.hyper else "none"
         raise ValueError(_miscounted(kind, text, len(given), takes))
     return attrs.evolve(entry, hyper=(*given, *entry.hyper[len(given) :])) if given else entry
+
+
+def constants(rule: Optimizer) -> list[str]:
+    """Return the constants of an optimizer as ``name=number``."""
+    return [f"{name}={number:g}" for name, number in zip(rule.names, rule.hyper, strict=True)]
 
 
 def _miscounted(kind: str, text: object, given: int, takes: str) -> str:
@@ -421,17 +425,15 @@ def watched(kind: str, name: str, function: Callable[..., Any], *arrays: Array) 
         raise ValueError(f"{kind} {name!r} changes its argument in place; it must return a new array") from error
 
 
-def updated(rule: Optimizer, w: Array, g: Array, slots: tuple[Array, ...], t: float, lr: Any, hyper: Any) -> Any:
+def updated(name: str, update: Any, w: Array, g: Array, slots: tuple[Array, ...], t: float, lr: Any, hyper: Any) -> Any:
     """Call an update rule of the user's on read-only views; it must give weights and as many slots, of their shape."""
     kept = tuple(map(read_only_view, slots))
-    result = watched(
-        "optimizer", rule.name, lambda *given: rule.update(given[0], given[1], kept, t, lr, rule.hyper), w, g
-    )
+    result = watched("optimizer", name, lambda *given: update(given[0], given[1], kept, t, lr, hyper), w, g)
     if not isinstance(result, tuple) or len(result) != 2 or len(result[1]) != len(slots):
-        raise ValueError(f"optimizer {rule.name!r} must give (w, slots) with {len(slots)} slots")
+        raise ValueError(f"optimizer {name!r} must give (w, slots) with {len(slots)} slots")
     if not isinstance(w, np.ndarray):
         return result
     if any(np.shape(one) != w.shape for one in (result[0], *result[1])):
-        raise ValueError(f"optimizer {rule.name!r} must give weights and slots of the weights' shape {w.shape}")
+        raise ValueError(f"optimizer {name!r} must give weights and slots of the weights' shape {w.shape}")
     # Copies, since what it gives may be what it was given, which is about to be written to.
     return np.array(result[0], w.dtype), tuple(np.array(one, w.dtype) for one in result[1])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import funcnn
-from funcnn import Layer, Params, Plan
-from funcnn.optimizers import fresh_slots
+from funcnn import Layer, Optimizer, Params, Plan
+from funcnn.optimizers import RANGES, fresh_slots
 from own_records import ADAM
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "optimizers.json").read_text(encoding="utf-8"))
@@ -105,6 +105,35 @@ def test_a_first_step_of_adam_is_as_long_as_the_rate_in_either_precision(name):
             np.testing.assert_allclose(layer.w, before.w - 0.5 * np.sign(before.w), atol=1e-6)
 
 
+def test_every_constant_of_the_tables_optimizers_has_a_name_and_a_range():
+    for rule in funcnn.OPTIMIZERS.values():
+        assert len(rule.names) == len(rule.hyper)
+        assert set(rule.names) <= set(RANGES)
+
+
+def _without(w, g, slots, t, lr, hyper):
+    return w, slots
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize("members", [None, 9])
+def test_biases_may_have_a_rule_of_their_own(engine, members):
+    # Biases that do not move, with an optimizer's own rule for weights, in layers with and without.
+    seed = 0 if members is None else range(members)
+    params = funcnn.init((2, 3, 2, 1), seed=seed, bias=True, bias_init="uniform:0.5")
+    params = Params([params.layers[0], attrs.evolve(params.layers[1], b=None), params.layers[2]])
+    data, still = funcnn.xor(), Optimizer("still", lambda w, g, s, t, lr, h: (w - lr * g, s), biases=_without)
+    moved, _ = funcnn.train(params, data.x, data.y, epochs=3, batch_size=5, optimizer=still, engine=engine)
+    usual, _ = funcnn.train(params, data.x, data.y, epochs=3, batch_size=5, engine=engine)
+    assert moved.layers[1].b is None
+    for layer, before, other in zip(moved.layers, params.layers, usual.layers, strict=True):
+        assert before.b is None or (np.array_equal(layer.b, before.b) and not np.array_equal(other.b, before.b))
+        assert not np.array_equal(layer.w, before.w)
+    stepped, _ = funcnn.optimizer_step(still, params, params, (), 1.0, 0.1)
+    for layer, before in zip(stepped.layers, params.layers, strict=True):
+        assert before.b is None or np.array_equal(layer.b, before.b)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_adam_runs_for_a_hundred_thousand_updates(dtype):
     # The gradient of (w − 3)² / 2, and another whose scale is 1e-3 of it.
@@ -123,10 +152,10 @@ def test_a_gradient_of_zero_moves_no_weight_but_by_decay(name):
     zero = Params(attrs.evolve(layer, w=0 * layer.w, b=0 * layer.b) for layer in start.layers)
     params, slots = funcnn.optimizer_step(rule, start, zero, fresh_slots(rule, start), 1.0, 0.5)
     params, slots = funcnn.optimizer_step(rule, params, zero, slots, 2.0, 0.5)
-    decay = (1 - 0.5 * 0.01) ** 2 if name == "adamw" else 1
+    of_weights, of_biases = {"adamw": (0.01, 0.01), "adamw_weights": (0.01, 0.0)}.get(name, (0.0, 0.0))
     for layer, before in zip(params.layers, start.layers, strict=True):
-        np.testing.assert_allclose(layer.w, decay * before.w, rtol=1e-15)
-        np.testing.assert_allclose(layer.b, decay * before.b, rtol=1e-15)
+        np.testing.assert_allclose(layer.w, (1 - 0.5 * of_weights) ** 2 * before.w, rtol=1e-15)
+        np.testing.assert_allclose(layer.b, (1 - 0.5 * of_biases) ** 2 * before.b, rtol=1e-15)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -53,14 +53,15 @@ class Formulas:
     """The functions that a kernel is made of, known by what they compute.
 
     ``acts`` are pairs (apply, derivative), ``losses`` pairs (value that is reported, slope) of functions of (y_hat,
-    y, row), ``rows`` pairs (term, finish). ``largest`` tells which of the two decisions is compiled.
+    y, row), ``rows`` pairs (term, finish). ``updates`` are the rule of weights and, where it is another, of biases.
+    ``largest`` tells which of the two decisions is compiled.
     """
 
     key: Hashable
     acts: tuple[tuple[Any, Any], ...] = attrs.field(eq=False)
     losses: tuple[tuple[Any, Any], ...] = attrs.field(eq=False)
     rows: tuple[tuple[Any, Any], ...] = attrs.field(eq=False)
-    update: Any = attrs.field(eq=False)
+    updates: tuple[Any, ...] = attrs.field(eq=False)
     slots: int = attrs.field(eq=False)
     largest: bool = attrs.field(eq=False)
 
@@ -111,7 +112,8 @@ def solo(formulas: Formulas) -> Any:
     apply, derivative = first(formulas.acts), second(formulas.acts)
     value, slope = first(formulas.losses), second(formulas.losses)
     term, finish = first(formulas.rows), second(formulas.rows)
-    update, take, keep = inlined(formulas.update), taking(formulas.slots), keeping(formulas.slots)
+    update = chosen([inlined(function) for function in formulas.updates])
+    take, keep = taking(formulas.slots), keeping(formulas.slots)
     largest = formulas.largest
 
     @inline
@@ -213,8 +215,9 @@ def solo(formulas: Formulas) -> Any:
                                 for j in range(fan_out):
                                     total += delta[l + 1, j] * w[l, i, j]
                                     g = a[l, i] * delta[l + 1, j]
-                                    w[l, i, j], new = update(w[l, i, j], g, take(slots, (l, i, j)), t, lr, hyper)
-                                    keep(slots, (l, i, j), new)
+                                    at = (l, i, j)
+                                    w[at], new = update(i == sizes[l], w[at], g, take(slots, at), t, lr, hyper)
+                                    keep(slots, at, new)
                             else:
                                 for j in range(fan_out):
                                     total += delta[l + 1, j] * w[l, i, j]
@@ -235,8 +238,9 @@ def solo(formulas: Formulas) -> Any:
                         for i in range(sizes[l] + biased[l]):
                             for j in range(sizes[l + 1]):
                                 g = dw[l, i, j] * scaled
-                                w[l, i, j], new = update(w[l, i, j], g, take(slots, (l, i, j)), t, lr, hyper)
-                                keep(slots, (l, i, j), new)
+                                at = (l, i, j)
+                                w[at], new = update(i == sizes[l], w[at], g, take(slots, at), t, lr, hyper)
+                                keep(slots, at, new)
                                 dw[l, i, j] = 0.0
             reports[0, epoch], reports[1, epoch] = reported, right
             if reports.shape[0] > 2:
@@ -325,7 +329,8 @@ def together(formulas: Formulas) -> Any:
     begin_with = chosen([beginning(inlined(function)) for _, function in formulas.acts])
     measure = chosen([measuring(inlined(value), inlined(slope)) for value, slope in formulas.losses])
     term, finish = first(formulas.rows), second(formulas.rows)
-    update, take, keep = inlined(formulas.update), taking(formulas.slots), keeping(formulas.slots)
+    update = chosen([inlined(function) for function in formulas.updates])
+    take, keep = taking(formulas.slots), keeping(formulas.slots)
     largest = formulas.largest
 
     @inline
@@ -424,9 +429,8 @@ def together(formulas: Formulas) -> Any:
                                             delta[l, i, m] += delta[l + 1, j, m] * w[l, i, j, m]
                                         g = a[l, i, m] * delta[l + 1, j, m]
                                         at = (l, i, j, m)
-                                        w[l, i, j, m], new = update(
-                                            w[at], g, take(slots, at), t, rates[update_now, m], hyper
-                                        )
+                                        lr = rates[update_now, m]
+                                        w[at], new = update(i == sizes[l], w[at], g, take(slots, at), t, lr, hyper)
                                         keep(slots, at, new)
                                 else:
                                     for m in range(members):
@@ -451,9 +455,8 @@ def together(formulas: Formulas) -> Any:
                                 for m in range(members):
                                     at = (l, i, j, m)
                                     g = dw[l, i, j, m] * scaled[m]
-                                    w[l, i, j, m], new = update(
-                                        w[at], g, take(slots, at), t, rates[update_now, m], hyper
-                                    )
+                                    lr = rates[update_now, m]
+                                    w[at], new = update(i == sizes[l], w[at], g, take(slots, at), t, lr, hyper)
                                     keep(slots, at, new)
                                     dw[l, i, j, m] = 0.0
             held_x, held_y = held
@@ -598,7 +601,8 @@ def _formulas(acts: Any, all_losses: Any, rule: Optimizer, largest: bool) -> For
     reports = [losses.report_of(one) for one in all_losses]
     of_losses = [(report.value, one.slope) for one, report in zip(all_losses, reports, strict=True)]
     by_row = [(report.row, one.row) for one, report in zip(all_losses, reports, strict=True)]
-    functions = [*(function for pair in (*pairs, *of_losses) for function in pair), rule.update]
+    updates_ = (rule.update,) if rule.biases is None else (rule.update, rule.biases)
+    functions = [*(function for pair in (*pairs, *of_losses) for function in pair), *updates_]
     rows = tuple((row.term, row.finish) for row in ROWS.values())
     with_row = tuple(
         (value if value_row else _without_row(value), slope if slope_row else _without_row(slope))
@@ -606,7 +610,7 @@ def _formulas(acts: Any, all_losses: Any, rule: Optimizer, largest: bool) -> For
     )
     functions += [penalised, shrunk, *(function for pair in rows for function in pair)]
     key = repr(([definition(function) for function in functions], by_row, rule.slots, largest))
-    return Formulas(key, pairs, with_row, rows, rule.update, rule.slots, largest)
+    return Formulas(key, pairs, with_row, rows, updates_, rule.slots, largest)
 
 
 #: Of the tables alone they are the same in every run, and to look through them takes a while.
@@ -666,9 +670,12 @@ def _try_loss(loss: Loss) -> str | None:
 
 def _try_optimizer(rule: Optimizer) -> str | None:
     slots = tuple(PROBE[::-1] ** 2 + index for index in range(rule.slots))
-    key = (definition(rule.update), rule.slots, rule.hyper)
     given = (PROBE, PROBE[::-1], slots, 3.0, 0.1, rule.hyper)
-    return _try(Trial(key, rule.update, rule.name, "optimizer", lambda: given))
+    for update in (rule.update,) if rule.biases is None else (rule.update, rule.biases):
+        key = (definition(update), rule.slots, rule.hyper)
+        if reason := _try(Trial(key, update, rule.name, "optimizer", lambda: given)):
+            return reason
+    return None
 
 
 @attrs.frozen

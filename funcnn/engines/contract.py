@@ -161,14 +161,18 @@ def reads_only_weights_and_data(plan: Plan, orders: Orders, rates: Array) -> boo
 
 def counts(plan: Plan) -> bool:
     """Tell whether the optimizer may look at the number of an update."""
-    code = getattr(plan.optimizer.update, "__code__", None)
-    t = code.co_varnames[3] if code is not None and code.co_argcount == 6 else None
-    return t is None or t in _loaded(code)
+    rules = {plan.optimizer.update, plan.optimizer.biases or plan.optimizer.update}
+    return any(_reads_argument(getattr(rule, "__code__", None), 3, 6) for rule in rules)
 
 
 def constant(rates: Array) -> bool:
     """Tell whether all updates have the same rates."""
     return rates.strides[0] == 0 or bool((rates == rates[:1]).all())
+
+
+def _reads_argument(code: Any, number: int, of: int) -> bool:
+    """Tell whether a function may read one of so many arguments."""
+    return code is None or code.co_argcount != of or code.co_varnames[number] in _loaded(code)
 
 
 @functools.lru_cache(maxsize=64)

@@ -18,7 +18,7 @@ from .. import losses, validation
 from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES
 from ..metrics import right
-from ..optimizers import OPTIMIZERS, clip_scale, penalised, update_of
+from ..optimizers import OPTIMIZERS, clip_scale, penalised, updates_of
 from ..records import Activation, Array, Params, Plan, State, arrays, map_arrays, read_only
 from .contract import (
     Data,
@@ -261,12 +261,29 @@ def _regularising(run: Prepared, spare: Spare) -> list[Call]:
 def _updating(run: Prepared, spare: Spare) -> list[Call]:
     """Return the calls that move the weights by the gradient that stands in the buffer."""
     rule = run.plan.optimizer
+    updates_, own = updates_of(rule), not validation.of_table(rule, OPTIMIZERS)
     calls: list[Call] = []
-    for begin in range(0, run.flat.shape[-1], PIECE):
-        w, g, *slots = (array[..., begin : begin + PIECE] for array in (run.flat, run.gradient, *run.slots))
-        update, own = partial(_update, update_of(rule), rule.hyper), not validation.of_table(rule, OPTIMIZERS)
+    for piece, bias in _pieces(run):
+        w, g, *slots = (array[..., piece] for array in (run.flat, run.gradient, *run.slots))
+        update = partial(_update, updates_[bias], rule.hyper)
         calls += _calls(update, (w, g, run.t, run.rate, *slots), (w, *slots), spare, own)
     return calls
+
+
+def _pieces(run: Prepared) -> Iterator[tuple[slice, bool]]:
+    """Cut the flat vector into what is updated at once; where biases have a rule of their own, array by array."""
+    if run.plan.optimizer.biases is None:
+        parts = [(run.flat.shape[-1], False)]
+    else:
+        parts = [
+            (math.prod(shape), bias)
+            for layer, biased in zip(itertools.pairwise(run.shapes.sizes), run.shapes.biased, strict=True)
+            for shape, bias in ((layer, False), ((1, layer[1]), True))[: 1 + biased]
+        ]
+    end = 0
+    for count, bias in parts:
+        begin, end = end, end + count
+        yield from ((slice(at, min(at + PIECE, end)), bias) for at in range(begin, end, PIECE))
 
 
 def _update(rule: Any, hyper: tuple[float, ...], w: Any, g: Any, t: Any, rate: Any, *slots: Any) -> Any:

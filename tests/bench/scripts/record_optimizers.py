@@ -27,6 +27,12 @@ CASES = [
         lambda w: OPTIM.AdamW(w, lr=LR, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01),
         None,
     ),
+    (
+        "adamw_weights",
+        (0.9, 0.999, 1e-8, 0.01),
+        lambda w: OPTIM.AdamW([{"params": w[::2]}, {"params": w[1::2], "weight_decay": 0}], lr=LR, weight_decay=0.01),
+        None,
+    ),
     ("rprop", (0.5, 1.2, 1e-6, 50.0), lambda w: OPTIM.Rprop(w, lr=LR, etas=(0.5, 1.2), step_sizes=(1e-6, 50.0)), None),
 ]
 
