@@ -100,7 +100,7 @@ def classes(y_hat: Array, decision: Decision) -> Array:
         above = places
     else:
         above = y_hat > decision.threshold
-    return xp.where(above, xp.full_like(y_hat, decision.high), xp.full_like(y_hat, decision.low))
+    return xp.where(above, *(xp.asarray(value, dtype=y_hat.dtype) for value in (decision.high, decision.low)))
 
 
 def labels(y_hat: Array, decision: Decision) -> Array:

@@ -57,6 +57,8 @@ __all__ = [
 START_UP, COMPILING = 0.45, 4.0
 #: Bytes that members may work on whose arrays are worked on at once.
 ARRAYS_CACHE = 1 << 21
+#: Bytes of a member beyond which a loop waits for memory.
+FAR = 1 << 21
 
 
 def _later(name: str) -> Any:
@@ -78,15 +80,25 @@ def _obstacle_of_compiled(plan: Plan, shapes: Shapes) -> str | None:
 
 def _seconds_of_numpy(plan: Plan, shapes: Shapes, epochs: int) -> float:
     """Return calls plus arithmetic; the constants are fitted to tests/bench/grid.py."""
-    one_row = 5.1e-11 * weights(shapes) + 8.6e-9 * units(shapes)
-    member = 1.3e-7 + 3.4e-9 * weights(shapes) + plan.batch_size * one_row
-    return updates(plan, shapes) * epochs * (1.5e-5 + (shapes.members or 1) * member)
+    calls = 4.2e-6 + 1.9e-6 * len(shapes.acts) + 3.0e-6 * plan.optimizer.slots
+    one_row = 6.8e-11 * weights(shapes) + 6.1e-9 * units(shapes)
+    # Of one row a product reads its weights no faster than they come from memory.
+    of_weight = (2.7e-9 if plan.batch_size == 1 else 1.8e-9) + 2.2e-9 * plan.optimizer.slots
+    numbers = of_weight * weights(shapes) + plan.batch_size * one_row
+    member = 1.5e-7 + numbers * np.dtype(shapes.dtype).itemsize / 8
+    return updates(plan, shapes) * epochs * (calls + (shapes.members or 1) * member)
 
 
 def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
     """Return start-up plus arithmetic on numbers, in one thread; the constants are fitted to tests/bench/grid.py."""
-    members, one_row = shapes.members or 1, 1.4e-9 * weights(shapes) + 6.0e-9 * units(shapes)
-    work = shapes.samples * epochs * members * one_row * (0.33 if side_by_side(plan, shapes) else 1.0)
+    abreast, far = side_by_side(plan, shapes), room(plan, shapes, 1) > FAR
+    # Weights that lie beyond the first cache take longer.
+    one_row = 8.7e-10 * weights(shapes) + 4.9e-9 * units(shapes) + 7e-10 * max(0, weights(shapes) - 6000)
+    one_row += 0.0 if abreast else 4e-8
+    # Sample by sample, a weight is moved as soon as its gradient is known, by itself.
+    moves = 2.1e-9 * plan.optimizer.slots * weights(shapes) if plan.batch_size == 1 else 0.0
+    side = 0.36 if abreast else 1.5 if far else 0.6 if shapes.members else 1.0
+    work = shapes.samples * epochs * (shapes.members or 1) * (one_row + moves) * side
     return START_UP + COMPILING * (not in_tables(plan, shapes)) + work
 
 

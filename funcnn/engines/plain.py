@@ -32,7 +32,7 @@ from .contract import (
     updates,
     weights,
 )
-from .recorded import Call, Spare, assigning, record
+from .recorded import Call, Spare, assigning, record, zeros
 
 #: Predictions are kept until there are so many numbers at least, or of so many batches, and then looked at together.
 KEPT, KEPT_TOGETHER = 1 << 12, 1 << 10
@@ -99,7 +99,7 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
     """Make the buffers of a run, and the calls."""
     lead = _lead(shapes)
     count = sum(math.prod(shape) for shape in _array_shapes(shapes))
-    flat, gradient, *slots = (np.zeros((*lead, count), shapes.dtype) for _ in range(2 + plan.optimizer.slots))
+    flat, gradient, *slots = (zeros((*lead, count), shapes.dtype) for _ in range(2 + plan.optimizer.slots))
     rate, t = np.zeros((*lead, 1) if lead else (), shapes.dtype), np.zeros((), shapes.dtype)
     weight = () if data.weight is None else (data.weight[:, None],)
     batches = _batches((data.x, data.y, *weight), plan.batch_size)
@@ -194,7 +194,7 @@ def _step(run: Prepared, rows: int, move: Sequence[Call], spare: Spare) -> Pass:
     given = tuple(_buffer(array, rows) for array in run.data.arrays)
     x, y, *weight = given
     vectors, (z, a, slope) = _buffers(shapes, rows)
-    error = np.zeros_like(a[-1])
+    error = zeros(a[-1].shape, shapes.dtype)
     first, calls = _forward(shapes, x, z, a, layers, spare)
     columns = (column[..., 0] for column in weight)
     calls += _calls(
@@ -300,14 +300,14 @@ def _product(shapes: Shapes, left: int, right: int) -> Product:
 
 
 def _buffer(array: Array, rows: int) -> Array:
-    return np.zeros((*array.shape[:-2], rows, array.shape[-1]), array.dtype)
+    return zeros((*array.shape[:-2], rows, array.shape[-1]), array.dtype)
 
 
-def _buffers(shapes: Shapes, rows: int) -> tuple[Array, list[list[Array]]]:
+def _buffers(shapes: Shapes, rows: int) -> tuple[list[Array], list[list[Array]]]:
     """Return one vector for each of z, a and the derivative, and each layer's part of it."""
     lead = _lead(shapes)
     counts = [math.prod(lead) * rows * units for units in shapes.sizes[1:]]
-    vectors = np.zeros((3, sum(counts)), shapes.dtype)
+    vectors = [zeros((sum(counts),), shapes.dtype) for _ in range(3)]
     cuts = list(itertools.accumulate(counts))[:-1]
     return vectors, [[part.reshape(*lead, rows, -1) for part in np.split(vector, cuts)] for vector in vectors]
 

@@ -7,6 +7,7 @@ ones new memory costs more than the arithmetic.
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from ..records import Array
 Call = Callable[[], Any]
 #: Buffers that nothing reads any more, by shape and dtype.
 Spare = dict[tuple[tuple[int, ...], Any], list[Array]]
+
+#: Bytes of a cache line.
+LINE = 64
 
 #: Functions that look at no number of their argument.
 CONSTANT = (np.ones_like, np.zeros_like, np.full_like)
@@ -160,12 +164,20 @@ def record(function: Callable[..., Any], inputs: Sequence[Any], outs: Sequence[A
             _give(spare, gone)
         if id(one.result) in own:
             free = spare.get(_kind(one.result))
-            places[id(one.result)] = free.pop() if free else one.result
+            places[id(one.result)] = free.pop() if free else zeros(one.result.shape, one.result.dtype)
         if not one.in_place:
             _give(spare, gone)
         calls.append(_call(one.function, arguments, places.get(id(one.result), one.result)))
     calls += [assigning(target, places.get(id(array), array)) for array, target in copies]
     return calls
+
+
+def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return a buffer that begins with a cache line: where each load meets two, to add arrays takes twice as long."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.zeros(size + LINE, np.uint8)
+    begin = -room.ctypes.data % LINE
+    return room[begin : begin + size].view(dtype).reshape(shape)
 
 
 def _call(function: Any, arguments: Sequence[Any], out: Array) -> Call:
