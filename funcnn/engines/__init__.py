@@ -81,9 +81,9 @@ def _obstacle_of_compiled(plan: Plan, shapes: Shapes) -> str | None:
 def _seconds_of_numpy(plan: Plan, shapes: Shapes, epochs: int) -> float:
     """Return calls plus arithmetic; the constants are fitted to tests/bench/grid.py."""
     calls = 4.2e-6 + 1.9e-6 * len(shapes.acts) + 3.0e-6 * plan.optimizer.slots
-    one_row = 6.8e-11 * weights(shapes) + 6.1e-9 * units(shapes)
+    one_row = 6.8e-11 * weights(shapes) + 5.5e-9 * units(shapes)
     # Of one row a product reads its weights no faster than they come from memory.
-    of_weight = (2.7e-9 if plan.batch_size == 1 else 1.8e-9) + 2.2e-9 * plan.optimizer.slots
+    of_weight = (2.7e-9 if plan.batch_size == 1 else 1.4e-9) + 2.2e-9 * plan.optimizer.slots
     numbers = of_weight * weights(shapes) + plan.batch_size * one_row
     member = 1.5e-7 + numbers * np.dtype(shapes.dtype).itemsize / 8
     return updates(plan, shapes) * epochs * (calls + (shapes.members or 1) * member)
@@ -93,11 +93,12 @@ def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
     """Return start-up plus arithmetic on numbers, in one thread; the constants are fitted to tests/bench/grid.py."""
     abreast, far = side_by_side(plan, shapes), room(plan, shapes, 1) > FAR
     # Weights that lie beyond the first cache take longer.
-    one_row = 8.7e-10 * weights(shapes) + 4.9e-9 * units(shapes) + 7e-10 * max(0, weights(shapes) - 6000)
+    one_row = 8.7e-10 * weights(shapes) + 4.9e-9 * units(shapes) + 9e-10 * max(0, weights(shapes) - 6000)
     one_row += 0.0 if abreast else 4e-8
     # Sample by sample, a weight is moved as soon as its gradient is known, by itself.
     moves = 2.1e-9 * plan.optimizer.slots * weights(shapes) if plan.batch_size == 1 else 0.0
-    side = 0.36 if abreast else 1.5 if far else 0.6 if shapes.members else 1.0
+    one_row *= 1.5 if far else 1.0
+    side = 0.36 if abreast else (0.8 if far else 0.6) if shapes.members else 1.0
     work = shapes.samples * epochs * (shapes.members or 1) * (one_row + moves) * side
     return START_UP + COMPILING * (not in_tables(plan, shapes)) + work
 
