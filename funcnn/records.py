@@ -224,8 +224,7 @@ def are_biases(params: Params) -> list[bool]:
 def map_arrays(function: Callable[[Array], Array], params: Params) -> Params:
     """Return ``params`` with ``function`` applied to every weight and bias array."""
     return Params(
-        attrs.evolve(layer, w=function(layer.w), b=None if layer.b is None else function(layer.b))
-        for layer in params.layers
+        Layer(function(layer.w), None if layer.b is None else function(layer.b), layer.act) for layer in params.layers
     )
 
 
