@@ -11,7 +11,7 @@ import numpy as np
 from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
-from ..records import Activation, Array, Params, Plan, State
+from ..records import Activation, Array, Formula, Params, Plan, State
 from ..validation import of_table
 
 #: Members that are trained side by side, at least: so many numbers fit the processor's widest register.
@@ -161,8 +161,8 @@ def reads_only_weights_and_data(plan: Plan, orders: Orders, rates: Array) -> boo
 
 def counts(plan: Plan) -> bool:
     """Tell whether the optimizer may look at the number of an update."""
-    rules = {plan.optimizer.update, plan.optimizer.biases or plan.optimizer.update}
-    return any(_reads_argument(getattr(rule, "__code__", None), 3, 6) for rule in rules)
+    rule = plan.optimizer
+    return _reads_number(rule.update) or (rule.biases is not None and _reads_number(rule.biases))
 
 
 def constant(rates: Array) -> bool:
@@ -170,14 +170,13 @@ def constant(rates: Array) -> bool:
     return rates.strides[0] == 0 or bool((rates == rates[:1]).all())
 
 
-def _reads_argument(code: Any, number: int, of: int) -> bool:
-    """Tell whether a function may read one of so many arguments."""
-    return code is None or code.co_argcount != of or code.co_varnames[number] in _loaded(code)
-
-
 @functools.lru_cache(maxsize=64)
-def _loaded(code: Any) -> frozenset[str]:
-    """Return the names of the variables that a function reads."""
+def _reads_number(update: Formula) -> bool:
+    """Tell whether a rule may read the fourth of its six arguments."""
+    code = getattr(update, "__code__", None)
+    if code is None or code.co_argcount != 6:
+        return True
     loads = [one.argval for one in dis.get_instructions(code) if "LOAD" in one.opname]
     # One instruction may load two variables.
-    return frozenset(str(name) for names in loads for name in (names if isinstance(names, tuple) else (names,)))
+    names = {name for names in loads for name in (names if isinstance(names, tuple) else (names,))}
+    return code.co_varnames[3] in names
