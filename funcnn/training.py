@@ -11,7 +11,6 @@ import numpy as np
 from . import engines, losses
 from . import validation as edge
 from .engines import Data, Engine, Parts, Reports, Shapes
-from .engines.contract import constant
 from .fold import check_state, scan, selected
 from .losses import loss_named
 from .metrics import decision as decided
@@ -176,12 +175,14 @@ def train(
     """
     rule = optimizer_named(optimizer)
     state, data, held, lr = _checked(_begun(rule, params), x, y, lr, weight, validation)
+    library = edge.library_of(params.params if isinstance(params, State) else params)
     plan = _plan(data, loss, rule, batch_size, clip, l2, decision)
     losses.check(plan.loss, state.params, data.y)
     if held:
         losses.check(plan.loss, state.params, held.y, "validation y")
     marks = _marks(state.epoch, epochs, log_every, snapshots)
-    shapes = engines.shapes_of(state.params, data.x.shape[-2], 0 if held is None else held.x.shape[-2])
+    held_rows = 0 if held is None else held.x.shape[-2]
+    shapes = engines.shapes_of(state.params, data.x.shape[-2], held_rows, library)
     chosen = engines.choose(engine, plan, shapes, marks.stop - state.epoch)
     threads = None if threads is None else edge.whole("threads", threads, least=1)
     seed = edge.whole("shuffle_seed", shuffle_seed, least=0) if shuffle or shuffle_seed else 0
@@ -191,18 +192,27 @@ def train(
     with np.errstate(all="ignore"):  # divergence is a result, not a warning
         start = Fold(state, best=_no_best(state) if held else None)
         end, _ = scan(functools.partial(_span, task, state.epoch), start, _spans(task, state.epoch))
-        return end.state.params, _history(task, end)
+        if chosen.library != library:
+            end = attrs.evolve(end, state=_in_numpy(end.state))
+        results: tuple[Params, History] = engines.given_back(shapes, (end.state.params, _history(task, end)))
+    return results
 
 
 def _begun(rule: Optimizer, params: Any) -> State:
     """Return the state to go on from; one that has not begun has the optimizer's fresh slots."""
     state = params if isinstance(params, State) else State(params)
     network = edge.in_numpy(state.params)
+    state = attrs.evolve(state, params=network, t=float(state.t), epoch=int(state.epoch))
     if state.t == 0 and not state.slots:
         state = attrs.evolve(state, slots=fresh_slots(rule, network))
-    check_state(rule, attrs.evolve(state, params=network))
-    slots = tuple(map(edge.in_numpy, state.slots))
-    return attrs.evolve(state, params=network, slots=slots, running=np.asarray(state.running))
+    check_state(rule, state)
+    return _in_numpy(state)
+
+
+def _in_numpy(state: State) -> State:
+    """Return the state with NumPy's arrays, whatever library's its engine has left."""
+    params, *slots = map(edge.in_numpy, (state.params, *state.slots))
+    return attrs.evolve(state, params=params, slots=tuple(slots), running=np.asarray(state.running))
 
 
 def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tuple[State, Data, Data | None, Any]:
@@ -298,8 +308,8 @@ def _span(task: Task, start: int, fold: Fold, span: range) -> tuple[Fold, None]:
         return fold, None
     after, reports = _epochs(task, state, span)
     logged, kept = span[0] in task.marks.logged, span[0] in task.marks.kept
-    norm = _grad_norm(task, state.params) if logged else None
-    begin = state.params if kept else None
+    norm = _grad_norm(task, edge.in_numpy(state.params)) if logged else None
+    begin = edge.in_numpy(state.params) if kept else None
     segments = (*fold.segments, Segment(span[0], _first(reports, after.epoch - state.epoch), norm, begin))
     if task.stop is not None:
         end = _stopping(task, attrs.evolve(fold, state=after, segments=segments), state.epoch)
@@ -334,8 +344,6 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
         infinite = factors.shape == (count,)
         got = f"{factors[~np.isfinite(factors)][0]} among them" if infinite else f"shape {factors.shape}"
         raise ValueError(f"schedule must give a finite factor for each of {count} updates, got {got}")
-    if constant(factors):  # held once, as without a schedule
-        return np.broadcast_to(lr * factors[0], (count, *lr.shape))
     return lr * factors.reshape(-1, *[1] * lr.ndim)
 
 
@@ -380,7 +388,7 @@ def _better(best: Best, state: State, reports: Reports) -> Best:
     if not np.any(lower):
         return best
     pairs = zip((state.params, *state.slots), (best.origin.params, *best.origin.slots), strict=True)
-    params, *slots = (selected(lower, new, old) for new, old in pairs)
+    params, *slots = (selected(lower, *map(edge.in_numpy, pair)) for pair in pairs)
     running = np.where(lower, state.running, best.origin.running)
     return Best(
         np.where(lower, loss, best.loss),
@@ -399,21 +407,30 @@ def _reached(task: Task, best: Best) -> tuple[Array, Params]:
     if not np.ndim(best.epoch):
         state = attrs.evolve(best.origin, epoch=int(best.since), t=float(best.t))
         span = range(int(best.since), int(best.epoch))
-        return int(best.epoch), (_epochs(task, state, span)[0] if span else state).params
+        return int(best.epoch), edge.in_numpy((_epochs(task, state, span)[0] if span else state).params)
     found = [np.array(array) for array in arrays(best.origin.params)]
     for since in np.unique(best.since):
         members = np.flatnonzero(best.since == since)
-        run = engines.prepare_members(task.engine, task.plan, task.shapes, task.data, task.held, members)
-        lr = task.lr if np.ndim(task.lr) == 0 else task.lr[members]
-        group = attrs.evolve(task, run=run, lr=lr)
-        state = attrs.evolve(engines.cut(best.origin, members), epoch=int(since), t=float(best.t[members[0]]))
+        group, state = _together(task, best, members)
         for epoch in np.unique(best.epoch[members]):
             if epoch > since:
                 state, _ = _epochs(group, state, range(state.epoch, int(epoch)))
             here = best.epoch[members] == epoch
-            for target, source in zip(found, arrays(state.params), strict=True):
-                target[members[here]] = source[here]
+            some = np.asarray(members)[here] if task.engine.whole else here
+            for target, source in zip(found, arrays(edge.in_numpy(state.params)), strict=True):
+                target[members[here]] = source[some]
     return read_only(best.epoch), with_arrays(best.origin.params, list(map(read_only, found)))
+
+
+def _together(task: Task, best: Best, members: Array) -> tuple[Task, State]:
+    """Return the run of some members whose spans began together, and where it begins."""
+    since, t = int(best.since[members[0]]), float(best.t[members[0]])
+    begin = attrs.evolve(best.origin, epoch=since, t=t)
+    if task.engine.whole:
+        return task, begin
+    run = engines.prepare_members(task.engine, task.plan, task.shapes, task.data, task.held, members)
+    lr = task.lr if np.ndim(task.lr) == 0 else task.lr[members]
+    return attrs.evolve(task, run=run, lr=lr), engines.cut(begin, members)
 
 
 def _history(task: Task, fold: Fold) -> History:
@@ -427,7 +444,7 @@ def _history(task: Task, fold: Fold) -> History:
     norms = [(one.epoch, one.grad_norm) for one in segments if one.grad_norm is not None]
     snapshots = [(one.epoch, one.begin) for one in segments if one.begin is not None]
     if state.epoch in task.marks.kept and (np.any(state.running) or state.epoch == task.marks.stop):
-        snapshots.append((state.epoch, state.params))
+        snapshots.append((state.epoch, edge.in_numpy(state.params)))
     layers = len(state.params.layers)
     return History(
         epoch=read_only(state.epoch - len(loss) + np.arange(len(loss))),  # type: ignore[arg-type]

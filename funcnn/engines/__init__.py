@@ -4,7 +4,10 @@ An engine that cannot run a plan says so; it never does something else. Nothing 
 name, but for texts that are shown to users.
 """
 
+import functools
 import importlib
+import importlib.metadata
+import importlib.util
 import operator
 import os
 from collections.abc import Sequence
@@ -48,6 +51,7 @@ __all__ = [
     "choose",
     "cut",
     "epochs",
+    "given_back",
     "prepare",
     "prepare_members",
     "shapes_of",
@@ -57,20 +61,22 @@ __all__ = [
 START_UP, COMPILING = 0.45, 4.0
 #: Bytes that members may work on whose arrays are worked on at once.
 ARRAYS_CACHE = 1 << 21
+#: Seconds that importing JAX takes, and compiling a loop.
+IMPORTING, TRACING = 0.55, 0.4
 
 
-def _later(name: str) -> Any:
-    """Return a function of the compiled engine that imports it when it is called."""
+def _later(engine: str, name: str) -> Any:
+    """Return a function of an engine that imports it when it is called."""
 
     def function(*given: Any) -> Any:
-        return getattr(importlib.import_module(f"{__name__}.compiled"), name)(*given)
+        return getattr(importlib.import_module(f"{__name__}.{engine}"), name)(*given)
 
     return function
 
 
 def _obstacle_of_compiled(plan: Plan, shapes: Shapes) -> str | None:
     try:
-        reason: str | None = _later("obstacle")(plan, shapes)
+        reason: str | None = _later("compiled", "obstacle")(plan, shapes)
     except ImportError as error:  # not installed, or not for this version of NumPy
         return f"it needs numba: pip install 'funcnn[fast]' ({error})"
     return reason
@@ -90,12 +96,52 @@ def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
     return START_UP + COMPILING * (not in_tables(plan, shapes)) + work
 
 
+def _obstacle_of_jax(plan: Plan, shapes: Shapes) -> str | None:
+    if not _installed("jax") or not _installed("jaxlib"):
+        return "it needs JAX: pip install 'funcnn[jax]'"
+    # What the tables hold can be traced, so that nobody has to import JAX to know.
+    reason: str | None = None if in_tables(plan, shapes) else _later("traced", "obstacle")(plan, shapes)
+    return reason
+
+
+def _seconds_of_jax(plan: Plan, shapes: Shapes, epochs: int) -> float:
+    members, one_row = shapes.members or 1, 1.0e-10 * weights(shapes) + 1.0e-8 * units(shapes)
+    work = updates(plan, shapes) * epochs * (1.0e-7 + members * plan.batch_size * one_row)
+    return IMPORTING * (shapes.library != JAX.library) + TRACING + work
+
+
+def _jax_offers(shapes: Shapes) -> bool:
+    """Tell whether arrays are JAX's, or JAX has more than the processor to run them on."""
+    return shapes.library == JAX.library or _accelerated()
+
+
+@functools.cache
+def _accelerated() -> bool:
+    """Tell whether JAX has an accelerator, and import it only where a plugin for one is installed."""
+    if not (_installed("jax") and _installed("jaxlib")):
+        return False
+    if not (_installed("jax_plugins") or _installed("libtpu") or importlib.metadata.entry_points(group="jax_plugins")):
+        return False
+    try:
+        return bool(importlib.import_module("jax").default_backend() != "cpu")
+    except (ImportError, RuntimeError):  # of an accelerator that is not there, or not for us
+        return False
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
 def _part_of_numpy(plan: Plan, shapes: Shapes) -> int:
     return max(1, ARRAYS_CACHE // room(plan, shapes, plan.batch_size))
 
 
 def _part_of_compiled(plan: Plan, shapes: Shapes) -> int:
     return LOOP_CACHE // room(plan, shapes, 1) if side_by_side(plan, shapes) else shapes.members or 1
+
+
+def _part_of_jax(plan: Plan, shapes: Shapes) -> int:
+    return max(1, (1 << 30) // room(plan, shapes, plan.batch_size))
 
 
 NUMPY = Engine(
@@ -107,17 +153,32 @@ COMPILED = Engine(
     _seconds_of_compiled,
     _part_of_compiled,
     True,
-    _later("prepare"),
-    _later("epochs"),
+    _later("compiled", "prepare"),
+    _later("compiled", "epochs"),
+)
+JAX = Engine(
+    "jax",
+    _obstacle_of_jax,
+    _seconds_of_jax,
+    _part_of_jax,
+    False,
+    _later("traced", "prepare"),
+    _later("traced", "epochs"),
+    library="jax",
+    offers=_jax_offers,
+    given_back=_later("traced", "given_back"),
+    whole=True,
 )
 #: The engines by name.
-ENGINES = MappingProxyType({engine.name: engine for engine in (NUMPY, COMPILED)})
+ENGINES = MappingProxyType({engine.name: engine for engine in (NUMPY, COMPILED, JAX)})
 #: What ``engine=`` takes.
 NAMES = ("auto", *ENGINES)
 
 
 def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
     """Return the engine called so; for "auto" the quickest of those that can run this, by their own account.
+
+    An engine for arrays of another library than NumPy goes before the others where the weights are of that library.
 
     Raises
     ------
@@ -126,18 +187,23 @@ def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
     """
     validation.known("engine", name, dict.fromkeys(NAMES))
     if name == "auto":
-        # The slower one is not asked what stands in its way: that may take a while.
-        quickest = sorted(ENGINES.values(), key=lambda engine: engine.seconds(plan, shapes, epochs))
-        return next(engine for engine in quickest if engine is NUMPY or not engine.obstacle(plan, shapes))
+
+        def rank(engine: Engine) -> tuple[bool, float]:
+            return shapes.library not in (engine.library, NUMPY.library), engine.seconds(plan, shapes, epochs)
+
+        # A slower one is asked neither whether it may be taken nor what stands in its way: that may take a while.
+        ranked = sorted(ENGINES.values(), key=rank)
+        usable = (engine for engine in ranked if engine is NUMPY or engine.offers(shapes))
+        return next(engine for engine in usable if engine is NUMPY or not engine.obstacle(plan, shapes))
     if reason := ENGINES[name].obstacle(plan, shapes):
         raise ValueError(f"engine {name!r} cannot run this: {reason}; engine={NUMPY.name!r} can")
     return ENGINES[name]
 
 
 def absent() -> dict[str, str]:
-    """Return the engines that cannot even run the plainest network here, by name, with what stands in their way."""
+    """Return the engines that "auto" would take, but cannot even run the plainest network here, with the reasons."""
     plan, shapes = Plan(LOSSES["half_sse"], OPTIMIZERS["sgd"]), Shapes((2, 1), (False,), ("sigmoid",), None, 1)
-    reasons = {name: engine.obstacle(plan, shapes) for name, engine in ENGINES.items()}
+    reasons = {name: one.obstacle(plan, shapes) for name, one in ENGINES.items() if one.offers(shapes)}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -169,6 +235,12 @@ def prepare_members(engine: Engine, plan: Plan, shapes: Shapes, data: Data, held
     """Prepare a run of some members of an ensemble."""
     own = attrs.evolve(shapes, members=len(members))
     return prepare(engine, plan, own, _members(data, members), None if held is None else _members(held, members), None)
+
+
+def given_back(shapes: Shapes, results: Any) -> Any:
+    """Return what a run gave with arrays of the library that its weights came from, where an engine is of it."""
+    native = [engine for engine in ENGINES.values() if engine.library == shapes.library]
+    return native[0].given_back(results, shapes.dtype) if native else results
 
 
 def epochs(run: Parts, state: State, orders: Orders, rates: Array) -> tuple[State, Reports]:
