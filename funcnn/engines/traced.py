@@ -31,7 +31,7 @@ from .contract import Data, Orders, Reports, Shapes, updates
 from .definitions import UnsteadyError, definition
 
 #: Numbers that a call is given or gives beside the weights, roughly, and the epochs that it trains, at most.
-NUMBERS, LONGEST = 1 << 16, 1 << 10
+NUMBERS, LONGEST = 1 << 18, 1 << 12
 #: Where functions of one's own are tried.
 PROBE = np.linspace(-2.0, 2.0, 12).reshape(4, 3)
 
@@ -100,7 +100,7 @@ def _loop(fixed: Fixed, given: Given, clock: Clock, weights: Any, slots: Any, ru
         for dtype in (weights[0].dtype, float) * (1 if given.held_x is None else 2)
     )
     return jax.lax.while_loop(
-        lambda carry: (carry.epoch < clock.todo) & carry.running.any(),
+        lambda carry: (carry.epoch < clock.todo) & jnp.any(carry.running),
         functools.partial(_epoch, fixed, given, clock),
         Carry(jnp.zeros((), int), weights, slots, running, figures),
     )
@@ -108,56 +108,61 @@ def _loop(fixed: Fixed, given: Given, clock: Clock, weights: Any, slots: Any, ru
 
 def _epoch(fixed: Fixed, given: Given, clock: Clock, carry: Carry) -> Carry:
     """Train an epoch; who is not running stands still, and its figures are no numbers."""
-    network = _network(fixed.shapes)
-    before = with_arrays(network, carry.weights), tuple(with_arrays(network, slot) for slot in carry.slots)
-    params, slots, measured = _trained(fixed, given, clock, carry.epoch, before)
+    network, members = _network(fixed.shapes), carry.running.ndim > 0
+    # One network that is not running has left the loop.
+    before = State(
+        with_arrays(network, carry.weights),
+        tuple(with_arrays(network, slot) for slot in carry.slots),
+        clock.t + carry.epoch * updates(fixed.plan, fixed.shapes),
+        running=carry.running if members else True,
+    )
+    after, measured = _trained(fixed, given, clock, carry.epoch, before)
     if given.held_x is not None:
-        measured += _measured(fixed, forward(params, given.held_x), given.held_y)
-    finite = functools.reduce(jnp.logical_and, (jnp.isfinite(w).all(axis=(-2, -1)) for w in arrays(params)))
-    after = [arrays(one) for one in (params, *slots)]
-    if carry.running.ndim:  # one network that stopped has left the loop
-        mask = carry.running[:, None, None]
-        pairs = zip(after, (carry.weights, *carry.slots), strict=True)
-        after = [[jnp.where(mask, a, b) for a, b in zip(new, old, strict=True)] for new, old in pairs]
+        measured += _measured(fixed, forward(after.params, given.held_x), given.held_y)
+    weights, *slots = map(arrays, (after.params, *after.slots))
+    numbers = jnp.concatenate([w.reshape(*w.shape[:-2], -1) for w in weights], axis=-1)
     figures = tuple(
-        kept.at[carry.epoch].set(jnp.where(carry.running, one, jnp.nan))
+        jax.lax.dynamic_update_index_in_dim(
+            kept, jnp.where(carry.running, one, jnp.nan) if members else one.astype(kept.dtype), carry.epoch, 0
+        )
         for kept, one in zip(carry.figures, measured, strict=True)
     )
-    return Carry(carry.epoch + 1, after[0], after[1:], carry.running & finite, figures)
+    running = carry.running & jnp.isfinite(numbers).all(axis=-1)
+    return Carry(carry.epoch + 1, weights, slots, running, figures)
 
 
-def _trained(
-    fixed: Fixed, given: Given, clock: Clock, epoch: Array, before: tuple[Params, tuple[Params, ...]]
-) -> tuple[Params, tuple[Params, ...], tuple[Array, ...]]:
-    """Scan over the whole batches, and take one more step for the rest."""
-    count, size = updates(fixed.plan, fixed.shapes), fixed.plan.batch_size
-    update = functools.partial(_update, fixed, clock)
+def _trained(fixed: Fixed, given: Given, clock: Clock, epoch: Array, state: State) -> tuple[State, tuple[Array, ...]]:
+    """Scan over the whole batches of an epoch, and take one more step for the rest."""
+    n, size = fixed.shapes.samples, fixed.plan.batch_size
+    update = functools.partial(_update, fixed, clock, state.running)
     data: Any = (given.x, given.y, given.weight)
     if clock.orders is not None:
         data = jax.tree.map(lambda array: jnp.take(array, clock.orders[epoch], axis=-2), data)  # type: ignore[index]
     rates = clock.rates[epoch] if clock.rates.ndim > 1 else None
-    whole = fixed.shapes.samples - fixed.shapes.samples % size if count > 1 else 0
-    carry, measured = (*before, clock.t + epoch * count), []
+    whole = n - n % size if n > size else 0  # a scan over one batch costs more than none
+    moving, measured = (state.params, state.slots, state.t), []
     if whole:
         cut = jax.tree.map(lambda array: _cut(array[..., :whole, :], size), data)
-        carry, y_hat = jax.lax.scan(update, carry, (*cut, None if rates is None else rates[: whole // size]))
-        # Targets that all members share are without their axis.
-        y = cut[1] if cut[1].ndim == y_hat.ndim else cut[1][:, None]
+        moving, y_hat = jax.lax.scan(update, moving, (*cut, None if rates is None else rates[: whole // size]))
+        y = cut[1] if cut[1].ndim == y_hat.ndim else cut[1][:, None]  # which all members share
         measured.append(tuple(figure.sum(axis=0) for figure in _measured(fixed, y_hat, y)))
-    if whole < fixed.shapes.samples:
-        x, y, weight = jax.tree.map(lambda array: array[..., whole:, :], data)
-        carry, y_hat = update(carry, (x, y, weight, None if rates is None else rates[-1]))
-        measured.append(_measured(fixed, y_hat, y))
-    params, slots, _ = carry
-    return params, slots, tuple(map(sum, zip(*measured, strict=True)))
+    if whole < n:
+        rest = jax.tree.map(lambda array: array[..., whole:, :], data)
+        moving, y_hat = update(moving, (*rest, None if rates is None else rates[-1]))
+        measured.append(_measured(fixed, y_hat, rest[1]))
+    params, slots, t = moving
+    return attrs.evolve(state, params=params, slots=slots, t=t), tuple(
+        functools.reduce(jnp.add, parts) for parts in zip(*measured, strict=True)
+    )
 
 
-def _update(fixed: Fixed, clock: Clock, carry: Any, batch: Any) -> tuple[Any, Array]:
-    (params, slots, t), (x, y, weight, rate) = carry, batch
+def _update(fixed: Fixed, clock: Clock, running: Any, moving: Any, batch: Any) -> tuple[Any, Array]:
+    """Take a step; what it leaves alone is not carried along, since compilers make better loops without."""
+    (params, slots, t), (x, y, weight, rate) = moving, batch
     rule = fixed.plan.optimizer
     plan = attrs.evolve(fixed.plan, optimizer=attrs.evolve(rule, hyper=clock.hyper or rule.hyper))
     rate, weight = clock.rates if rate is None else rate, None if weight is None else weight[..., 0]
-    state, y_hat = step(plan, State(params, slots, t), x, y, rate, weight)
+    state, y_hat = step(plan, State(params, slots, t, running=running), x, y, rate, weight)
     return (state.params, state.slots, state.t), y_hat
 
 
@@ -227,8 +232,8 @@ def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[S
     hyper = rule.hyper if validation.of_table(rule, OPTIMIZERS) else ()
     per_epoch, carries = updates(fixed.plan, fixed.shapes), []
     with _precise():
-        weights, *slots = ([_put(array, run.place) for array in arrays(one)] for one in (state.params, *state.slots))
-        running = jax.device_put(state.running, run.place)
+        given = [arrays(one) for one in (state.params, *state.slots)]
+        (weights, *slots), running = jax.device_put((given, state.running), run.place)
         for begin in range(0, len(orders), fixed.epochs):
             some = slice(begin, begin + fixed.epochs)
             count = len(orders[some])
@@ -371,7 +376,7 @@ def _try(trial: Trial) -> str | None:
         if not all(np.array_equal(one, other, equal_nan=True) for one, other in zip(once, again, strict=True)):
             return "gives other numbers each time that it is called"
         try:
-            jax.eval_shape(trial.call, *trial.given)
+            jax.jit(trial.call).lower(*trial.given)
         except Exception as error:  # there are many ways to ask a traced array for its numbers
             return f"cannot be traced, as it could with functions of z.__array_namespace__(): {_first_line(error)}"
     return None
