@@ -156,6 +156,7 @@ def train(
     Returns
     -------
     Params, History
+        With NumPy's arrays, or with JAX's where the weights were such.
 
     Raises
     ------
@@ -344,6 +345,8 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
         infinite = factors.shape == (count,)
         got = f"{factors[~np.isfinite(factors)][0]} among them" if infinite else f"shape {factors.shape}"
         raise ValueError(f"schedule must give a finite factor for each of {count} updates, got {got}")
+    if lr.ndim and lr.strides[0] == 0:  # which all members share
+        return np.broadcast_to((lr[0] * factors)[:, None], (count, *lr.shape))
     return lr * factors.reshape(-1, *[1] * lr.ndim)
 
 

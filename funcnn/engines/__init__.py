@@ -61,8 +61,22 @@ __all__ = [
 START_UP, COMPILING = 0.45, 4.0
 #: Bytes that members may work on whose arrays are worked on at once.
 ARRAYS_CACHE = 1 << 21
-#: Seconds that importing JAX takes, and compiling a loop.
-IMPORTING, TRACING = 0.55, 0.4
+#: Seconds that JAX takes to compile a loop.
+TRACING = 0.4
+
+
+@attrs.frozen
+class Speed:
+    """Seconds that something takes: to start up, a call, and a weight and a unit of each row."""
+
+    start_up: float
+    call: float
+    weight: float
+    unit: float
+
+
+#: JAX's, fitted to tests/bench/grid.py; and, from data sheets alone, those of an accelerator.
+PROCESSOR, ACCELERATOR = Speed(0.55, 1e-7, 1e-10, 1e-8), Speed(3.0, 2e-4, 1e-12, 1e-11)
 
 
 def _later(engine: str, name: str) -> Any:
@@ -105,9 +119,12 @@ def _obstacle_of_jax(plan: Plan, shapes: Shapes) -> str | None:
 
 
 def _seconds_of_jax(plan: Plan, shapes: Shapes, epochs: int) -> float:
-    members, one_row = shapes.members or 1, 1.0e-10 * weights(shapes) + 1.0e-8 * units(shapes)
-    work = updates(plan, shapes) * epochs * (1.0e-7 + members * plan.batch_size * one_row)
-    return IMPORTING * (shapes.library != JAX.library) + TRACING + work
+    """Return start-up, calls and arithmetic; an accelerator is believed in where there is a plugin for one."""
+    speed = ACCELERATOR if _plugged_in() else PROCESSOR
+    one_row = speed.weight * weights(shapes) + speed.unit * units(shapes)
+    update = speed.call + (shapes.members or 1) * (speed.weight * weights(shapes) + plan.batch_size * one_row)
+    start_up = TRACING + speed.start_up * (shapes.library != JAX.library)
+    return start_up + updates(plan, shapes) * epochs * update
 
 
 def _jax_offers(shapes: Shapes) -> bool:
@@ -116,14 +133,18 @@ def _jax_offers(shapes: Shapes) -> bool:
 
 
 @functools.cache
-def _accelerated() -> bool:
-    """Tell whether JAX has an accelerator, and import it only where a plugin for one is installed."""
+def _plugged_in() -> bool:
+    """Tell whether JAX is there and a plugin for an accelerator, without importing either."""
     if not (_installed("jax") and _installed("jaxlib")):
         return False
-    if not (_installed("jax_plugins") or _installed("libtpu") or importlib.metadata.entry_points(group="jax_plugins")):
-        return False
+    return any(map(_installed, ("jax_plugins", "libtpu"))) or bool(importlib.metadata.entry_points(group="jax_plugins"))
+
+
+@functools.cache
+def _accelerated() -> bool:
+    """Tell whether JAX finds an accelerator; it is imported only where there is a plugin for one."""
     try:
-        return bool(importlib.import_module("jax").default_backend() != "cpu")
+        return _plugged_in() and bool(importlib.import_module("jax").default_backend() != "cpu")
     except (ImportError, RuntimeError):  # of an accelerator that is not there, or not for us
         return False
 

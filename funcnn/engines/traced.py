@@ -137,7 +137,8 @@ def _trained(fixed: Fixed, given: Given, clock: Clock, epoch: Array, state: Stat
     update = functools.partial(_update, fixed, clock, state.running)
     data: Any = (given.x, given.y, given.weight)
     if clock.orders is not None:
-        data = jax.tree.map(lambda array: jnp.take(array, clock.orders[epoch], axis=-2), data)  # type: ignore[index]
+        order = clock.orders[epoch]
+        data = jax.tree.map(lambda array: jnp.take(array, order, axis=-2, mode="clip"), data)
     rates = clock.rates[epoch] if clock.rates.ndim > 1 else None
     whole = n - n % size if n > size else 0  # a scan over one batch costs more than none
     moving, measured = (state.params, state.slots, state.t), []
@@ -330,7 +331,7 @@ def obstacle(plan: Plan, shapes: Shapes) -> str | None:
         if not validation.of_table(loss, LOSSES):
             trials += _trials_of_loss(loss, trained=loss is plan.loss)
     if not validation.of_table(plan.optimizer, OPTIMIZERS):
-        trials.append(_trial_of_optimizer(plan.optimizer))
+        trials += _trials_of_optimizer(plan.optimizer)
     for trial in trials:
         if reason := _try(trial):
             return f"the {trial.kind} {trial.name!r} {reason}"
@@ -353,13 +354,18 @@ def _trials_of_loss(loss: Loss, trained: bool) -> list[Trial]:
     return [_elementwise("loss", loss.name, loss.value, *given), *slope]
 
 
-def _trial_of_optimizer(rule: Optimizer) -> Trial:
-    def call(w: Array, g: Array, slots: tuple[Array, ...], t: Array, lr: Array) -> Any:
-        return validation.updated(rule, w, g, slots, t, lr, rule.hyper)
-
+def _trials_of_optimizer(rule: Optimizer) -> list[Trial]:
     slots = tuple(PROBE[::-1] ** 2 + index for index in range(rule.slots))
     given = PROBE, PROBE[::-1], slots, np.asarray(3.0), np.asarray(0.1)
-    return Trial("optimizer", rule.name, rule.update, call, given)
+    trials = []
+    for update in dict.fromkeys((rule.update, rule.biases or rule.update)):
+        call = functools.partial(_updated, rule, update)
+        trials.append(Trial("optimizer", rule.name, update, call, given))
+    return trials
+
+
+def _updated(rule: Optimizer, update: Any, w: Array, g: Array, slots: tuple[Array, ...], t: Array, lr: Array) -> Any:
+    return validation.updated(rule.name, update, w, g, slots, t, lr, rule.hyper)
 
 
 def _try(trial: Trial) -> str | None:
