@@ -43,38 +43,40 @@ def run(code, **environment):
 
 # --- pytrees ---------------------------------------------------------------------------------------------------------
 
-TRUE = """
-import attrs, numpy as np
-def same(ours, theirs, rtol=1e-12):
-    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        np.testing.assert_allclose(one, other, rtol=rtol, atol=1e-15)
-same(slopes, funcnn.grads(start, x, y))
-same(automatic, slopes, 1e-11)
-for k in (0, 99):
-    same(each[k], funcnn.forward(funcnn.init((2, 3, 1), seed=k), x))
-expected = funcnn.fresh_state(plan, start)
-for sample in zip(x[:, None], y[:, None]):
-    expected, _ = funcnn.step(plan, expected, *sample, 0.1)
-same(state.params, expected.params)
-assert y_hats.shape == (21, 1, 1) and state.t == 21
-w, h = curvature.layers[0].w.layers[1].w, 1e-5  # derivatives by the first layer's weights and the second's
-assert w.shape == (2, 3, 3, 1)
-bent = [attrs.evolve(start.layers[1], w=start.layers[1].w + np.array([[s * h], [0], [0]])) for s in (1, -1)]
-ahead, behind = (funcnn.grads(funcnn.Params([start.layers[0], layer]), x, y).layers[0].w for layer in bent)
-np.testing.assert_allclose(w[:, :, 0, 0], (ahead - behind) / (2 * h), rtol=1e-6, atol=1e-9)
-adam = funcnn.OPTIMIZERS["adam"]
-moved, _ = funcnn.optimizer_step(adam, start, funcnn.grads(start, x, y), funcnn.fresh_slots(adam, start), 1.0, 0.01)
-same(optax.apply_updates(start, updates), moved, 1e-7)
-assert history.engine == "jax" and isinstance(params.layers[0].w, jax.Array)
-theirs = jax.tree.map(np.asarray, optax.apply_updates(start, updates))
-same(params, funcnn.train(theirs, x, y)[0], 1e-9)
-"""
+
+@pytest.fixture
+def configured():
+    """Let a test set what numbers JAX has, and set it back."""
+    yield
+    jax.config.update("jax_enable_x64", False)
 
 
-def test_readme_is_true_as_it_stands():
+def test_what_readme_shows_has_the_numbers_of_numpy(configured):
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    block = next(block for block in blocks if "funcnn.jax" in block)
-    run(f"import funcnn\ndata = funcnn.xor()\n{block}\n{TRUE}")
+    space = {"funcnn": funcnn, "data": XOR}
+    exec(compile(next(block for block in blocks if "funcnn.jax" in block), "README.md", "exec"), space)
+    x, y, start, slopes = (space[name] for name in ("x", "y", "start", "slopes"))
+    assert_near(slopes, funcnn.grads(start, x, y))
+    assert_near(space["automatic"], slopes)
+    for k in (0, 99):
+        assert_near(space["each"][k], funcnn.forward(funcnn.init((2, 3, 1), seed=k), x))
+    state = funcnn.fresh_state(space["plan"], start)
+    for sample in zip(x[:, None], y[:, None], strict=True):
+        state, _ = funcnn.step(space["plan"], state, *sample, 0.1)
+    assert_near(space["state"].params, state.params)
+    assert (space["y_hats"].shape, space["state"].t) == ((21, 1, 1), 21)
+    second, h = space["curvature"].layers[0].w.layers[1].w, 1e-5  # by the first layer's weights and the second's
+    nudge = np.array([[h], [0], [0]])
+    bent = [attrs.evolve(start.layers[1], w=start.layers[1].w + sign * nudge) for sign in (1, -1)]
+    ahead, behind = (funcnn.grads(Params([start.layers[0], layer]), x, y).layers[0].w for layer in bent)
+    np.testing.assert_allclose(second[:, :, 0, 0], (ahead - behind) / (2 * h), rtol=1e-6, atol=1e-9)
+    adam = funcnn.OPTIMIZERS["adam"]
+    moved, _ = funcnn.optimizer_step(adam, start, funcnn.grads(start, x, y), funcnn.fresh_slots(adam, start), 1.0, 0.01)
+    assert space["history"].engine == "jax"
+    assert isinstance(space["params"].layers[0].w, jax.Array)
+    assert_near(
+        space["params"], funcnn.train(moved, x, y, epochs=100, engine="numpy")[0], 1e-6
+    )  # optax rounds otherwise
 
 
 def record(kind):
