@@ -67,16 +67,22 @@ TRACING = 0.4
 
 @attrs.frozen
 class Speed:
-    """Seconds that something takes: to start up, a call, and a weight and a unit of each row."""
+    """Seconds that JAX takes to start up, for a call, for each weight and for each weight and unit of a row; and bytes.
+
+    These are what a part of an ensemble may work on.
+    """
 
     start_up: float
     call: float
     weight: float
-    unit: float
+    weight_of_row: float
+    unit_of_row: float
+    memory: int
 
 
-#: JAX's, fitted to tests/bench/grid.py; and, from data sheets alone, those of an accelerator.
-PROCESSOR, ACCELERATOR = Speed(0.55, 1e-7, 1e-10, 1e-8), Speed(3.0, 2e-4, 1e-12, 1e-11)
+#: Of the processor, as measured; of an accelerator by data sheets alone.
+PROCESSOR = Speed(0.55, 1e-7, 3e-10, 5e-11, 5e-9, 1 << 23)
+ACCELERATOR = Speed(3.0, 2e-4, 1e-11, 6e-13, 1e-11, 1 << 32)
 
 
 def _later(engine: str, name: str) -> Any:
@@ -121,10 +127,10 @@ def _obstacle_of_jax(plan: Plan, shapes: Shapes) -> str | None:
 def _seconds_of_jax(plan: Plan, shapes: Shapes, epochs: int) -> float:
     """Return start-up, calls and arithmetic; an accelerator is believed in where there is a plugin for one."""
     speed = ACCELERATOR if _plugged_in() else PROCESSOR
-    one_row = speed.weight * weights(shapes) + speed.unit * units(shapes)
-    update = speed.call + (shapes.members or 1) * (speed.weight * weights(shapes) + plan.batch_size * one_row)
+    one_row = speed.weight_of_row * weights(shapes) + speed.unit_of_row * units(shapes)
+    member = speed.weight * weights(shapes) + plan.batch_size * one_row
     start_up = TRACING + speed.start_up * (shapes.library != JAX.library)
-    return start_up + updates(plan, shapes) * epochs * update
+    return start_up + updates(plan, shapes) * epochs * (speed.call + (shapes.members or 1) * member)
 
 
 def _jax_offers(shapes: Shapes) -> bool:
@@ -162,7 +168,14 @@ def _part_of_compiled(plan: Plan, shapes: Shapes) -> int:
 
 
 def _part_of_jax(plan: Plan, shapes: Shapes) -> int:
-    return max(1, (1 << 30) // room(plan, shapes, plan.batch_size))
+    """Return as many members as there is room for, or somewhat fewer where all parts are alike then.
+
+    A loop is compiled anew for each number of members.
+    """
+    members, memory = shapes.members or 1, (ACCELERATOR if _accelerated() else PROCESSOR).memory
+    most = min(members, max(1, memory // room(plan, shapes, plan.batch_size)))
+    even = next(count for count in range(most, 0, -1) if members % count == 0)
+    return even if 2 * even >= most else most
 
 
 NUMPY = Engine(
