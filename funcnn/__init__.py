@@ -11,6 +11,7 @@ from .activations import ACTIVATIONS
 from .data import DATASETS, dataset, linear, xor
 from .diagnosis import Diagnosis, diagnose
 from .experiments import DEFAULT_SEED, Experiment, Run, member, resume, run, scores, weights_sha256
+from .fold import fresh_state, scan, step
 from .initializers import INITIALIZERS
 from .losses import LOSSES
 from .metrics import accuracy, decision, half_sse, mse
@@ -19,7 +20,7 @@ from .optimizers import OPTIMIZERS, fresh_slots, optimizer_step, sgd_step
 from .records import Activation, Dataset, Decision, History, Layer, Loss, Optimizer, Params, Plan, State, Trace
 from .schedules import SCHEDULES
 from .storage import load, save
-from .training import fresh_state, scan, step, train
+from .training import train
 
 #: What ``scheme=`` takes; `INITIALIZERS` by its older name.
 SCHEMES = INITIALIZERS

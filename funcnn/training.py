@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 import numpy as np
@@ -11,17 +11,13 @@ import numpy as np
 from . import engines, losses
 from . import validation as edge
 from .engines import Data, Engine, Parts, Reports, Shapes
-from .engines.contract import constant
+from .fold import check_state, scan, selected
 from .losses import loss_named
 from .metrics import decision as decided
 from .network import propagate
-from .optimizers import check_slots, clip_scale, fresh_slots, moved, optimizer_named, penalised, with_arrays
+from .optimizers import fresh_slots, optimizer_named, with_arrays
 from .records import Array, Decision, History, Loss, Optimizer, Params, Plan, State, arrays, map_arrays, read_only
 from .schedules import Schedule, schedule_named
-
-Carry = TypeVar("Carry")
-X = TypeVar("X")
-Y = TypeVar("Y")
 
 #: Seconds, roughly, between two looks at the keyboard and the progress bar; what a span reports is held twice.
 SPAN = 0.1
@@ -29,124 +25,6 @@ SPAN = 0.1
 ORDERS = 1 << 15
 #: Rows of data for which the gradient norm is measured at once.
 ROWS = 256
-
-
-def scan(step: Callable[[Carry, X], tuple[Carry, Y]], carry: Carry, xs: Iterable[X]) -> tuple[Carry, tuple[Y, ...]]:
-    """Fold ``step`` over ``xs`` and keep what each step puts out: ``jax.lax.scan`` without the stacking.
-
-    Parameters
-    ----------
-    step
-        ``step(carry, x) -> (carry, y)``.
-    carry
-        The first carry.
-    xs
-        What to fold over.
-
-    Returns
-    -------
-    carry, ys
-        The last carry, and a tuple with the y of every step.
-
-    Examples
-    --------
-    >>> scan(lambda total, x: (total + x, total), 0, [1, 2, 3])
-    (6, (0, 1, 3))
-    """
-    ys = []
-    for x in xs:
-        carry, y = step(carry, x)
-        ys.append(y)
-    return carry, tuple(ys)
-
-
-def fresh_state(plan: Plan, params: Params) -> State:
-    """Return where a run of ``plan`` stands before its first update."""
-    running = np.ones(params.layers[0].w.shape[:-2], bool)
-    return State(params, fresh_slots(plan.optimizer, params), running=read_only(running))
-
-
-def step(plan: Plan, state: State, x: Array, y: Array, lr: Array, weight: Array | None = None) -> tuple[State, Array]:
-    """One update: the definition of what every engine does.
-
-    Forward and backward as `backprop` says; weight decay is added to the gradient; it is clipped; and the optimizer
-    moves the weights. A member that is not running stands still.
-
-    Parameters
-    ----------
-    plan
-        What to do; see `Plan`.
-    state
-        Where the run stands.
-    x, y
-        A batch, (n, d) and (n, k).
-    lr
-        A number, or (K,).
-    weight
-        (n,) per sample.
-
-    Returns
-    -------
-    state, y_hat
-        Where it stands then, and the predictions from before.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As for `backprop` and `optimizer_step`.
-
-    Examples
-    --------
-    >>> import funcnn
-    >>> data, params = funcnn.xor(), funcnn.init((2, 3, 1), seed=0)
-    >>> plan = funcnn.Plan(funcnn.LOSSES["half_sse"], funcnn.OPTIMIZERS["sgd"])
-    >>> state, y_hat = step(plan, fresh_state(plan, params), data.x, data.y, 0.1)
-    >>> state.params == funcnn.sgd_step(params, funcnn.grads(params, data.x, data.y), 0.1)
-    True
-    """
-    params = edge.network(state.params)
-    _check_state(plan.optimizer, state)
-    x = edge.features(params, x)
-    y = edge.targets(params, x, y)
-    lr = edge.rates(lr, params.layers[0].w)
-    if weight is not None:
-        weight = edge.sample_weight(weight, x, params.layers[0].w)
-    edge.leading(params, x=x.shape[:-2], y=y.shape[:-2], lr=np.shape(lr))
-    losses.check(plan.loss, params, y)
-    _, a, _, gradient = propagate(params, x, y, plan.loss, weight)
-    if plan.l2:
-        pairs = zip(gradient.layers, params.layers, strict=True)
-        gradient = Params(attrs.evolve(g, w=penalised(g.w, p.w, plan.l2)) for g, p in pairs)
-    given = arrays(gradient)
-    if plan.clip is not None:
-        scale = clip_scale(given, plan.clip)[..., None, None]
-        given = [g * scale for g in given]
-    t = state.t + 1.0
-    new, slots = moved(plan.optimizer, params, given, [arrays(slot) for slot in state.slots], t, lr)
-    new, *slots_ = (_standing(state, one, old) for one, old in zip((new, *slots), (params, *state.slots), strict=True))
-    return attrs.evolve(state, params=new, slots=tuple(slots_), t=t), a[-1]
-
-
-def _check_state(rule: Optimizer, state: State) -> None:
-    """Refuse a state whose parts do not fit each other or the optimizer."""
-    check_slots(rule, state.params, state.slots)
-    lead = tuple(state.params.layers[0].w.shape[:-2])
-    if np.shape(state.running) not in ((), lead):
-        raise ValueError(f"running of the state must have shape {lead}, as its params, got {np.shape(state.running)}")
-
-
-def _standing(state: State, new: Params, old: Params) -> Params:
-    """Return the new parameters, but the old ones of members that are not running."""
-    if not edge.foreign(state.running) and np.all(state.running):
-        return new
-    return _selected(state.running, new, old)
-
-
-def _selected(mask: Array, new: Params, old: Params) -> Params:
-    """Return the new parameters of the members that ``mask`` () or (K,) is true for, and the old ones of the others."""
-    mask = mask[..., None, None] if np.ndim(mask) else mask
-    pairs = zip(arrays(new), arrays(old), strict=True)
-    return with_arrays(new, [read_only(w.__array_namespace__().where(mask, w, stood)) for w, stood in pairs])
 
 
 @attrs.frozen(eq=False)
@@ -278,6 +156,7 @@ def train(
     Returns
     -------
     Params, History
+        With NumPy's arrays, or with JAX's where the weights were such.
 
     Raises
     ------
@@ -297,12 +176,14 @@ def train(
     """
     rule = optimizer_named(optimizer)
     state, data, held, lr = _checked(_begun(rule, params), x, y, lr, weight, validation)
+    library = edge.library_of(params.params if isinstance(params, State) else params)
     plan = _plan(data, loss, rule, batch_size, clip, l2, decision)
     losses.check(plan.loss, state.params, data.y)
     if held:
         losses.check(plan.loss, state.params, held.y, "validation y")
     marks = _marks(state.epoch, epochs, log_every, snapshots)
-    shapes = engines.shapes_of(state.params, data.x.shape[-2], 0 if held is None else held.x.shape[-2])
+    held_rows = 0 if held is None else held.x.shape[-2]
+    shapes = engines.shapes_of(state.params, data.x.shape[-2], held_rows, library)
     chosen = engines.choose(engine, plan, shapes, marks.stop - state.epoch)
     threads = None if threads is None else edge.whole("threads", threads, least=1)
     seed = edge.whole("shuffle_seed", shuffle_seed, least=0) if shuffle or shuffle_seed else 0
@@ -312,18 +193,27 @@ def train(
     with np.errstate(all="ignore"):  # divergence is a result, not a warning
         start = Fold(state, best=_no_best(state) if held else None)
         end, _ = scan(functools.partial(_span, task, state.epoch), start, _spans(task, state.epoch))
-        return end.state.params, _history(task, end)
+        if chosen.library != library:
+            end = attrs.evolve(end, state=_in_numpy(end.state))
+        results: tuple[Params, History] = engines.given_back(shapes, (end.state.params, _history(task, end)))
+    return results
 
 
 def _begun(rule: Optimizer, params: Any) -> State:
     """Return the state to go on from; one that has not begun has the optimizer's fresh slots."""
     state = params if isinstance(params, State) else State(params)
     network = edge.in_numpy(state.params)
+    state = attrs.evolve(state, params=network, t=float(state.t), epoch=int(state.epoch))
     if state.t == 0 and not state.slots:
         state = attrs.evolve(state, slots=fresh_slots(rule, network))
-    _check_state(rule, attrs.evolve(state, params=network))
-    slots = tuple(map(edge.in_numpy, state.slots))
-    return attrs.evolve(state, params=network, slots=slots, running=np.asarray(state.running))
+    check_state(rule, state)
+    return _in_numpy(state)
+
+
+def _in_numpy(state: State) -> State:
+    """Return the state with NumPy's arrays, whatever library's its engine has left."""
+    params, *slots = map(edge.in_numpy, (state.params, *state.slots))
+    return attrs.evolve(state, params=params, slots=tuple(slots), running=np.asarray(state.running))
 
 
 def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tuple[State, Data, Data | None, Any]:
@@ -419,8 +309,8 @@ def _span(task: Task, start: int, fold: Fold, span: range) -> tuple[Fold, None]:
         return fold, None
     after, reports = _epochs(task, state, span)
     logged, kept = span[0] in task.marks.logged, span[0] in task.marks.kept
-    norm = _grad_norm(task, state.params) if logged else None
-    begin = state.params if kept else None
+    norm = _grad_norm(task, edge.in_numpy(state.params)) if logged else None
+    begin = edge.in_numpy(state.params) if kept else None
     segments = (*fold.segments, Segment(span[0], _first(reports, after.epoch - state.epoch), norm, begin))
     if task.stop is not None:
         end = _stopping(task, attrs.evolve(fold, state=after, segments=segments), state.epoch)
@@ -455,8 +345,8 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
         infinite = factors.shape == (count,)
         got = f"{factors[~np.isfinite(factors)][0]} among them" if infinite else f"shape {factors.shape}"
         raise ValueError(f"schedule must give a finite factor for each of {count} updates, got {got}")
-    if constant(factors):  # held once, as without a schedule
-        return np.broadcast_to(lr * factors[0], (count, *lr.shape))
+    if lr.ndim and lr.strides[0] == 0:  # which all members share
+        return np.broadcast_to((lr[0] * factors)[:, None], (count, *lr.shape))
     return lr * factors.reshape(-1, *[1] * lr.ndim)
 
 
@@ -501,7 +391,7 @@ def _better(best: Best, state: State, reports: Reports) -> Best:
     if not np.any(lower):
         return best
     pairs = zip((state.params, *state.slots), (best.origin.params, *best.origin.slots), strict=True)
-    params, *slots = (_selected(lower, new, old) for new, old in pairs)
+    params, *slots = (selected(lower, *map(edge.in_numpy, pair)) for pair in pairs)
     running = np.where(lower, state.running, best.origin.running)
     return Best(
         np.where(lower, loss, best.loss),
@@ -520,21 +410,30 @@ def _reached(task: Task, best: Best) -> tuple[Array, Params]:
     if not np.ndim(best.epoch):
         state = attrs.evolve(best.origin, epoch=int(best.since), t=float(best.t))
         span = range(int(best.since), int(best.epoch))
-        return int(best.epoch), (_epochs(task, state, span)[0] if span else state).params
+        return int(best.epoch), edge.in_numpy((_epochs(task, state, span)[0] if span else state).params)
     found = [np.array(array) for array in arrays(best.origin.params)]
     for since in np.unique(best.since):
         members = np.flatnonzero(best.since == since)
-        run = engines.prepare_members(task.engine, task.plan, task.shapes, task.data, task.held, members)
-        lr = task.lr if np.ndim(task.lr) == 0 else task.lr[members]
-        group = attrs.evolve(task, run=run, lr=lr)
-        state = attrs.evolve(engines.cut(best.origin, members), epoch=int(since), t=float(best.t[members[0]]))
+        group, state = _together(task, best, members)
         for epoch in np.unique(best.epoch[members]):
             if epoch > since:
                 state, _ = _epochs(group, state, range(state.epoch, int(epoch)))
             here = best.epoch[members] == epoch
-            for target, source in zip(found, arrays(state.params), strict=True):
-                target[members[here]] = source[here]
+            some = np.asarray(members)[here] if task.engine.whole else here
+            for target, source in zip(found, arrays(edge.in_numpy(state.params)), strict=True):
+                target[members[here]] = source[some]
     return read_only(best.epoch), with_arrays(best.origin.params, list(map(read_only, found)))
+
+
+def _together(task: Task, best: Best, members: Array) -> tuple[Task, State]:
+    """Return the run of some members whose spans began together, and where it begins."""
+    since, t = int(best.since[members[0]]), float(best.t[members[0]])
+    begin = attrs.evolve(best.origin, epoch=since, t=t)
+    if task.engine.whole:
+        return task, begin
+    run = engines.prepare_members(task.engine, task.plan, task.shapes, task.data, task.held, members)
+    lr = task.lr if np.ndim(task.lr) == 0 else task.lr[members]
+    return attrs.evolve(task, run=run, lr=lr), engines.cut(begin, members)
 
 
 def _history(task: Task, fold: Fold) -> History:
@@ -548,7 +447,7 @@ def _history(task: Task, fold: Fold) -> History:
     norms = [(one.epoch, one.grad_norm) for one in segments if one.grad_norm is not None]
     snapshots = [(one.epoch, one.begin) for one in segments if one.begin is not None]
     if state.epoch in task.marks.kept and (np.any(state.running) or state.epoch == task.marks.stop):
-        snapshots.append((state.epoch, state.params))
+        snapshots.append((state.epoch, edge.in_numpy(state.params)))
     layers = len(state.params.layers)
     return History(
         epoch=read_only(state.epoch - len(loss) + np.arange(len(loss))),  # type: ignore[arg-type]

@@ -192,7 +192,9 @@ def cast(name: str, values: Any, like: Array) -> Array:
     """Return ``values`` as an array of the dtype of ``like``; finite numbers that it cannot hold are refused."""
     if foreign(values) or foreign(like):
         if not foreign(values):
-            return numbers(name, values)
+            array = numbers(name, values)
+            array = narrowed(name, array, like.dtype) if isinstance(like.dtype, np.dtype) else array
+            return like.__array_namespace__().asarray(array, dtype=like.dtype)
         same = not foreign(like) or values.dtype == like.dtype
         return values if same else values.__array_namespace__().astype(values, like.dtype)
     array = values if type(values) is np.ndarray else numbers(name, values)
@@ -292,7 +294,13 @@ def in_numpy(params: Params) -> Params:
     """Return the network as `network` does, with NumPy's arrays whatever library's they were."""
     params = network(params)
     own = any(foreign(layer.w) or foreign(layer.b) for layer in params.layers)
-    return network(map_arrays(np.asarray, params)) if own else params
+    return network(map_arrays(functools.partial(numbers, "weights"), params)) if own else params
+
+
+def library_of(params: Params) -> str:
+    """Return the name of the library that a network's arrays are of."""
+    first = params.layers[0].w
+    return str(first.__array_namespace__().__name__).partition(".")[0] if foreign(first) else np.__name__
 
 
 def _layer(index: int, layer: Layer) -> Layer:
@@ -403,16 +411,27 @@ def elementwise(kind: str, name: str, function: Callable[..., Any], *arrays: Arr
     What it gives must have the shape of its first argument, or be one number for all, and gets its dtype.
     """
     first = arrays[0]
-    if not isinstance(first, np.ndarray):
-        return function(*arrays)
-    result = watched(kind, name, function, *arrays)
+    own = isinstance(first, np.ndarray)
+    result = watched(kind, name, function, *arrays) if own else function(*arrays)
+    if not own and first.__array_namespace__() is np:
+        return result  # of what only stands for an array, to see what is done with it
     if np.shape(result) not in ((), first.shape):
         raise ValueError(
             f"{kind} {name!r} must give a number for each of its argument's: expected shape {first.shape},"
             f" got {np.shape(result)}"
         )
-    array: Array = np.asarray(result, dtype=first.dtype)
-    return array if array.shape == first.shape else np.broadcast_to(array, first.shape)
+    array = alike(result, first)
+    return array if array.shape == first.shape else first.__array_namespace__().broadcast_to(array, first.shape)
+
+
+def alike(result: Any, like: Array) -> Array:
+    """Return what a function of the user's gave as an array of the library and dtype of ``like``."""
+    if isinstance(like, np.ndarray):
+        return np.asarray(result, dtype=like.dtype)
+    xp = like.__array_namespace__()
+    if not foreign(result):
+        return xp.asarray(result, dtype=like.dtype)
+    return result if result.dtype == like.dtype else xp.astype(result, like.dtype)
 
 
 def watched(kind: str, name: str, function: Callable[..., Any], *arrays: Array) -> Any:
@@ -431,9 +450,9 @@ def updated(name: str, update: Any, w: Array, g: Array, slots: tuple[Array, ...]
     result = watched("optimizer", name, lambda *given: update(given[0], given[1], kept, t, lr, hyper), w, g)
     if not isinstance(result, tuple) or len(result) != 2 or len(result[1]) != len(slots):
         raise ValueError(f"optimizer {name!r} must give (w, slots) with {len(slots)} slots")
-    if not isinstance(w, np.ndarray):
-        return result
     if any(np.shape(one) != w.shape for one in (result[0], *result[1])):
         raise ValueError(f"optimizer {name!r} must give weights and slots of the weights' shape {w.shape}")
+    if not isinstance(w, np.ndarray):
+        return alike(result[0], w), tuple(alike(one, w) for one in result[1])
     # Copies, since what it gives may be what it was given, which is about to be written to.
     return np.array(result[0], w.dtype), tuple(np.array(one, w.dtype) for one in result[1])

@@ -436,7 +436,7 @@ def spoiled(row, column, value, shape=(4, 2)):
         ({"snapshots": (0, 11)}, ValueError, "snapshot 11.*last epoch, 10"),
         ({"snapshots": (-1,)}, ValueError, "snapshot must.*at least 0, got -1"),
         ({"engine": "compild"}, ValueError, "unknown engine 'compild'; did you mean 'compiled'.*numpy"),
-        ({"engine": "jax"}, ValueError, r"unknown engine 'jax' \(known: auto, numpy, compiled\)"),
+        ({"engine": "torch"}, ValueError, r"unknown engine 'torch' \(known: auto, numpy, compiled, jax\)"),
         ({"loss": "msee"}, ValueError, "unknown loss 'msee'; did you mean 'mse'"),
         ({"x": np.zeros((4, 3))}, ValueError, "x has 3 features, but the first layer takes 2"),
         ({"x": np.zeros(4)}, ValueError, r"x must have shape \(n, 2\), got \(4,\)"),

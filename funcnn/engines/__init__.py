@@ -4,7 +4,10 @@ An engine that cannot run a plan says so; it never does something else. Nothing 
 name, but for texts that are shown to users.
 """
 
+import functools
 import importlib
+import importlib.metadata
+import importlib.util
 import operator
 import os
 from collections.abc import Sequence
@@ -48,6 +51,7 @@ __all__ = [
     "choose",
     "cut",
     "epochs",
+    "given_back",
     "prepare",
     "prepare_members",
     "shapes_of",
@@ -59,20 +63,42 @@ START_UP, COMPILING = 0.45, 4.0
 ARRAYS_CACHE = 1 << 21
 #: Bytes of a member beyond which a loop waits for memory.
 FAR = 1 << 21
+#: Seconds that JAX takes to compile a loop.
+TRACING = 0.4
 
 
-def _later(name: str) -> Any:
-    """Return a function of the compiled engine that imports it when it is called."""
+@attrs.frozen
+class Speed:
+    """Seconds that JAX takes to start up, for a call, for each weight and for each weight and unit of a row; and bytes.
+
+    These are what a part of an ensemble may work on.
+    """
+
+    start_up: float
+    call: float
+    weight: float
+    weight_of_row: float
+    unit_of_row: float
+    memory: int
+
+
+#: Of the processor, as measured; of an accelerator by data sheets alone.
+PROCESSOR = Speed(0.55, 1e-7, 3e-10, 5e-11, 5e-9, 1 << 23)
+ACCELERATOR = Speed(3.0, 2e-4, 1e-11, 6e-13, 1e-11, 1 << 32)
+
+
+def _later(engine: str, name: str) -> Any:
+    """Return a function of an engine that imports it when it is called."""
 
     def function(*given: Any) -> Any:
-        return getattr(importlib.import_module(f"{__name__}.compiled"), name)(*given)
+        return getattr(importlib.import_module(f"{__name__}.{engine}"), name)(*given)
 
     return function
 
 
 def _obstacle_of_compiled(plan: Plan, shapes: Shapes) -> str | None:
     try:
-        reason: str | None = _later("obstacle")(plan, shapes)
+        reason: str | None = _later("compiled", "obstacle")(plan, shapes)
     except ImportError as error:  # not installed, or not for this version of NumPy
         return f"it needs numba: pip install 'funcnn[fast]' ({error})"
     return reason
@@ -103,12 +129,66 @@ def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
     return START_UP + COMPILING * (not in_tables(plan, shapes)) + work
 
 
+def _obstacle_of_jax(plan: Plan, shapes: Shapes) -> str | None:
+    if not _installed("jax") or not _installed("jaxlib"):
+        return "it needs JAX: pip install 'funcnn[jax]'"
+    # What the tables hold can be traced, so that nobody has to import JAX to know.
+    reason: str | None = None if in_tables(plan, shapes) else _later("traced", "obstacle")(plan, shapes)
+    return reason
+
+
+def _seconds_of_jax(plan: Plan, shapes: Shapes, epochs: int) -> float:
+    """Return start-up, calls and arithmetic; an accelerator is believed in where there is a plugin for one."""
+    speed = ACCELERATOR if _plugged_in() else PROCESSOR
+    one_row = speed.weight_of_row * weights(shapes) + speed.unit_of_row * units(shapes)
+    member = speed.weight * weights(shapes) + plan.batch_size * one_row
+    start_up = TRACING + speed.start_up * (shapes.library != JAX.library)
+    return start_up + updates(plan, shapes) * epochs * (speed.call + (shapes.members or 1) * member)
+
+
+def _jax_offers(shapes: Shapes) -> bool:
+    """Tell whether arrays are JAX's, or JAX has more than the processor to run them on."""
+    return shapes.library == JAX.library or _accelerated()
+
+
+@functools.cache
+def _plugged_in() -> bool:
+    """Tell whether JAX is there and a plugin for an accelerator, without importing either."""
+    if not (_installed("jax") and _installed("jaxlib")):
+        return False
+    return any(map(_installed, ("jax_plugins", "libtpu"))) or bool(importlib.metadata.entry_points(group="jax_plugins"))
+
+
+@functools.cache
+def _accelerated() -> bool:
+    """Tell whether JAX finds an accelerator; it is imported only where there is a plugin for one."""
+    try:
+        return _plugged_in() and bool(importlib.import_module("jax").default_backend() != "cpu")
+    except (ImportError, RuntimeError):  # of an accelerator that is not there, or not for us
+        return False
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
 def _part_of_numpy(plan: Plan, shapes: Shapes) -> int:
     return max(1, ARRAYS_CACHE // room(plan, shapes, plan.batch_size))
 
 
 def _part_of_compiled(plan: Plan, shapes: Shapes) -> int:
     return LOOP_CACHE // room(plan, shapes, 1) if side_by_side(plan, shapes) else shapes.members or 1
+
+
+def _part_of_jax(plan: Plan, shapes: Shapes) -> int:
+    """Return as many members as there is room for, or somewhat fewer where all parts are alike then.
+
+    A loop is compiled anew for each number of members.
+    """
+    members, memory = shapes.members or 1, (ACCELERATOR if _accelerated() else PROCESSOR).memory
+    most = min(members, max(1, memory // room(plan, shapes, plan.batch_size)))
+    even = next(count for count in range(most, 0, -1) if members % count == 0)
+    return even if 2 * even >= most else most
 
 
 NUMPY = Engine(
@@ -120,17 +200,32 @@ COMPILED = Engine(
     _seconds_of_compiled,
     _part_of_compiled,
     True,
-    _later("prepare"),
-    _later("epochs"),
+    _later("compiled", "prepare"),
+    _later("compiled", "epochs"),
+)
+JAX = Engine(
+    "jax",
+    _obstacle_of_jax,
+    _seconds_of_jax,
+    _part_of_jax,
+    False,
+    _later("traced", "prepare"),
+    _later("traced", "epochs"),
+    library="jax",
+    offers=_jax_offers,
+    given_back=_later("traced", "given_back"),
+    whole=True,
 )
 #: The engines by name.
-ENGINES = MappingProxyType({engine.name: engine for engine in (NUMPY, COMPILED)})
+ENGINES = MappingProxyType({engine.name: engine for engine in (NUMPY, COMPILED, JAX)})
 #: What ``engine=`` takes.
 NAMES = ("auto", *ENGINES)
 
 
 def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
     """Return the engine called so; for "auto" the quickest of those that can run this, by their own account.
+
+    An engine for arrays of another library than NumPy goes before the others where the weights are of that library.
 
     Raises
     ------
@@ -139,18 +234,23 @@ def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
     """
     validation.known("engine", name, dict.fromkeys(NAMES))
     if name == "auto":
-        # The slower one is not asked what stands in its way: that may take a while.
-        quickest = sorted(ENGINES.values(), key=lambda engine: engine.seconds(plan, shapes, epochs))
-        return next(engine for engine in quickest if engine is NUMPY or not engine.obstacle(plan, shapes))
+
+        def rank(engine: Engine) -> tuple[bool, float]:
+            return shapes.library not in (engine.library, NUMPY.library), engine.seconds(plan, shapes, epochs)
+
+        # A slower one is asked neither whether it may be taken nor what stands in its way: that may take a while.
+        ranked = sorted(ENGINES.values(), key=rank)
+        usable = (engine for engine in ranked if engine is NUMPY or engine.offers(shapes))
+        return next(engine for engine in usable if engine is NUMPY or not engine.obstacle(plan, shapes))
     if reason := ENGINES[name].obstacle(plan, shapes):
         raise ValueError(f"engine {name!r} cannot run this: {reason}; engine={NUMPY.name!r} can")
     return ENGINES[name]
 
 
 def absent() -> dict[str, str]:
-    """Return the engines that cannot even run the plainest network here, by name, with what stands in their way."""
+    """Return the engines that "auto" would take, but cannot even run the plainest network here, with the reasons."""
     plan, shapes = Plan(LOSSES["half_sse"], OPTIMIZERS["sgd"]), Shapes((2, 1), (False,), ("sigmoid",), None, 1)
-    reasons = {name: engine.obstacle(plan, shapes) for name, engine in ENGINES.items()}
+    reasons = {name: one.obstacle(plan, shapes) for name, one in ENGINES.items() if one.offers(shapes)}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -182,6 +282,12 @@ def prepare_members(engine: Engine, plan: Plan, shapes: Shapes, data: Data, held
     """Prepare a run of some members of an ensemble."""
     own = attrs.evolve(shapes, members=len(members))
     return prepare(engine, plan, own, _members(data, members), None if held is None else _members(held, members), None)
+
+
+def given_back(shapes: Shapes, results: Any) -> Any:
+    """Return what a run gave with arrays of the library that its weights came from, where an engine is of it."""
+    native = [engine for engine in ENGINES.values() if engine.library == shapes.library]
+    return native[0].given_back(results, shapes.dtype) if native else results
 
 
 def epochs(run: Parts, state: State, orders: Orders, rates: Array) -> tuple[State, Reports]:

@@ -37,6 +37,8 @@ class Shapes:
         Of the training and of the validation data.
     dtype
         Name of the weights' dtype.
+    library
+        Name of the array library that they came from.
     """
 
     sizes: tuple[int, ...]
@@ -46,9 +48,10 @@ class Shapes:
     samples: int
     held: int = 0
     dtype: str = "float64"
+    library: str = "numpy"
 
 
-def shapes_of(params: Params, samples: int, held: int = 0) -> Shapes:
+def shapes_of(params: Params, samples: int, held: int = 0, library: str = "numpy") -> Shapes:
     """Return the shapes of a network and its data."""
     first = params.layers[0].w
     return Shapes(
@@ -59,6 +62,7 @@ def shapes_of(params: Params, samples: int, held: int = 0) -> Shapes:
         samples,
         held,
         str(first.dtype),
+        library,
     )
 
 
@@ -105,8 +109,17 @@ class Engine:
         ``prepare(plan, shapes, data, validation) -> prepared``: opaque, and may hold buffers.
     epochs
         ``epochs(prepared, state, orders, rates) -> (State, Reports)``: train an epoch for each of ``orders``;
-        ``rates`` (updates,) or (updates, K) holds the learning rate of each update of them. The same state gives the
-        same bits, however often.
+        ``rates`` (updates,) or (updates, K) holds the learning rate of each update of them, once where no schedule
+        changes it. The same state gives the same bits, however often. Weights and slots may be arrays of its library.
+    library
+        Name of the array library whose arrays it works on.
+    offers
+        ``offers(shapes) -> bool``: whether "auto" may take it.
+    given_back
+        ``given_back(results, dtype)``: records with the arrays of its library, of a network with weights of a dtype.
+    whole
+        Whether some members of an ensemble are best trained along with all the others, since each number of members is
+        compiled anew.
     """
 
     name: str
@@ -116,6 +129,10 @@ class Engine:
     parallel: bool
     prepare: Callable[[Plan, Shapes, Data, Data | None], Any]
     epochs: Callable[[Any, State, Orders, Array], tuple[State, Reports]]
+    library: str = "numpy"
+    offers: Callable[[Shapes], bool] = lambda shapes: True
+    given_back: Callable[[Any, str], Any] = lambda results, dtype: results
+    whole: bool = False
 
 
 def in_tables(plan: Plan, shapes: Shapes) -> bool:

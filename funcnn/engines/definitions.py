@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 #: Modules whose functions stay what they are.
-STEADY_MODULES = ("numpy", "math", "builtins")
+STEADY_MODULES = ("numpy", "math", "builtins", "jax")
 
 
 class UnsteadyError(TypeError):

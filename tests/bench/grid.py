@@ -20,7 +20,7 @@ import funcnn
 from funcnn import Plan, engines
 
 OPTIMIZERS, BATCHES, WIDTHS, MEMBERS = ("sgd", "adam"), (1, 8, 32, 128, 512), (2, 8, 32, 128, 512), (1, 10, 100, 1000)
-ENGINES = tuple(engines.ENGINES)
+ENGINES = ("numpy", "compiled")
 #: Samples of an epoch, at least; where that would take long, some batches, so that what an epoch costs does not show.
 SAMPLES, FEW_BATCHES = 64, 4
 #: Multiplications of one update and bytes of weights beyond which a point is left out.
