@@ -91,6 +91,10 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
 
     if given.get("batch_size", "full").isdecimal():
         given["batch_size"] = int(given["batch_size"])
+    for name in ("seed", "scheme", "bias_init"):
+        if start and name in given:
+            option = OPTIONS.get(name, name).replace("_", "-")
+            raise ValueError(f"--{option} cannot be given with --params: {start.name} has the weights")
     params = load_params(start) if start else None
     experiment = funcnn.Experiment(**{**(_settled(params) if params else {}), **given})
     funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made

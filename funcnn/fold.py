@@ -49,7 +49,8 @@ def scan(step: Callable[[Carry, X], tuple[Carry, Y]], carry: Carry, xs: Iterable
 def fresh_state(plan: Plan, params: Params) -> State:
     """Return where a run of ``plan`` stands before its first update."""
     running = np.ones(params.layers[0].w.shape[:-2], bool)
-    return State(params, fresh_slots(plan.optimizer, params), running=read_only(running))
+    slots = fresh_slots(plan.optimizer, params)
+    return State(params, slots, running=read_only(running), rule=plan.optimizer.name)
 
 
 def step(plan: Plan, state: State, x: Array, y: Array, lr: Array, weight: Array | None = None) -> tuple[State, Array]:
@@ -115,6 +116,11 @@ def step(plan: Plan, state: State, x: Array, y: Array, lr: Array, weight: Array 
 
 def check_state(rule: Optimizer, state: State) -> None:
     """Refuse a state whose parts do not fit each other or the optimizer."""
+    if state.rule not in ("", rule.name):
+        raise ValueError(
+            f"the state is one of optimizer {state.rule!r}, got {rule.name!r}: what it keeps means nothing to another;"
+            " begin anew with the state's params"
+        )
     check_slots(rule, state.params, state.slots)
     lead = tuple(state.params.layers[0].w.shape[:-2])
     if np.shape(state.running) not in ((), lead):

@@ -28,7 +28,7 @@ PYTREES = MappingProxyType(
         records.Params: (("layers",), ()),
         records.Dataset: (("x", "y"), ("name",)),
         records.Trace: (("z", "a", "delta", "grads", "value"), ()),
-        records.State: (("params", "slots", "t", "epoch", "running"), ()),
+        records.State: (("params", "slots", "t", "epoch", "running"), ("rule",)),
         records.History: (
             (
                 "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "logged", "grad_norm", "snapshots", "state",

@@ -193,8 +193,9 @@ def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
         words, test = TARGETS[loss.targets]
         wrong = np.argwhere(~test(y))
         if len(wrong):
-            value, place = float(y[tuple(wrong[0])]), validation.place(wrong[0].tolist())
-            raise ValueError(f"loss {loss.name!r} expects {words}, got {value} in {name} at {place}")
+            row = ", ".join(f"{one:g}" for one in y[tuple(wrong[0][:-1])][:8])
+            place = validation.place(wrong[0].tolist()[:-1])
+            raise ValueError(f"loss {loss.name!r} expects {words}, got {row} in {name} at {place}")
 
 
 def report_of(loss: Loss) -> Loss:

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -95,12 +95,17 @@ OPTIMIZERS = MappingProxyType(
         )
     }
 )
-#: From where to where, which is left out, the constants of these names lie.
-RANGES = {
-    **dict.fromkeys(("momentum", "alpha", "beta1", "beta2", "shrinking"), (0.0, 1.0)),
-    **dict.fromkeys(("epsilon", "decay", "least", "most"), (0.0, math.inf)),
-    "growing": (1.0, math.inf),
-}
+#: What the constants of these names must be: in words, and the test. Without ε, 0/0 is what a gradient of 0 gives.
+RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            ("momentum", "alpha", "beta1", "beta2", "shrinking"), ("at least 0 and below 1", lambda one: 0 <= one < 1)
+        ),
+        **dict.fromkeys(("epsilon", "most"), ("above 0 and finite", lambda one: 0 < one < math.inf)),
+        **dict.fromkeys(("decay", "least"), ("at least 0 and finite", lambda one: 0 <= one < math.inf)),
+        "growing": ("at least 1 and finite", lambda one: 1 <= one < math.inf),
+    }
+)
 
 
 def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
@@ -117,10 +122,9 @@ def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
     rule = optimizer if isinstance(optimizer, Optimizer) else validation.with_hyper("optimizer", optimizer, OPTIMIZERS)
     if validation.of_table(rule, OPTIMIZERS):
         for name, number in zip(rule.names, rule.hyper, strict=True):
-            low, high = RANGES[name]
-            if not low <= number < high:
-                expected = f"at least {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
-                raise ValueError(f"{name} of optimizer {rule.name!r} must be {expected}, got {number:g}")
+            words, test = RANGES[name]
+            if not test(number):
+                raise ValueError(f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}")
     return rule
 
 

@@ -268,6 +268,8 @@ class State:
         Epochs done.
     running
         () or (K,): False for a member whose weights are no longer finite, which stands still.
+    rule
+        Name of the optimizer whose slots these are.
     """
 
     params: Params
@@ -275,6 +277,7 @@ class State:
     t: float = 0.0
     epoch: int = 0
     running: Array = _array(True)
+    rule: str = ""
 
 
 @attrs.frozen

@@ -205,7 +205,7 @@ def _begun(rule: Optimizer, params: Any) -> State:
     network = edge.in_numpy(state.params)
     state = attrs.evolve(state, params=network, t=float(state.t), epoch=int(state.epoch))
     if state.t == 0 and not state.slots:
-        state = attrs.evolve(state, slots=fresh_slots(rule, network))
+        state = attrs.evolve(state, slots=fresh_slots(rule, network), rule=rule.name)
     check_state(rule, state)
     return _in_numpy(state)
 
@@ -341,10 +341,10 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
     if task.schedule is None:
         return np.broadcast_to(lr, (count, *lr.shape))
     factors = np.asarray(task.schedule(t + np.arange(1.0, count + 1)), float)
-    if factors.shape != (count,) or not np.isfinite(factors).all():
-        infinite = factors.shape == (count,)
-        got = f"{factors[~np.isfinite(factors)][0]} among them" if infinite else f"shape {factors.shape}"
-        raise ValueError(f"schedule must give a finite factor for each of {count} updates, got {got}")
+    fit = np.isfinite(factors) & (factors >= 0)
+    if factors.shape != (count,) or not fit.all():
+        got = f"{factors[~fit][0]} among them" if factors.shape == (count,) else f"shape {factors.shape}"
+        raise ValueError(f"schedule must give a finite factor for each of {count} updates, none below 0, got {got}")
     if lr.ndim and lr.strides[0] == 0:  # which all members share
         return np.broadcast_to((lr[0] * factors)[:, None], (count, *lr.shape))
     return lr * factors.reshape(-1, *[1] * lr.ndim)

@@ -33,6 +33,9 @@ def known(kind: str, name: object, table: Mapping[str, T]) -> T:
     """Return ``table[name]``; an unknown name is answered with the known ones and the nearest."""
     if isinstance(name, str) and name in table:
         return table[name]
+    head = str(name).partition(":")[0]
+    if head in table and head != name:
+        raise ValueError(f"{kind} {head!r} takes no numbers, got {name!r}")
     nearest = difflib.get_close_matches(str(name).lower(), table, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(f"unknown {kind} {name!r}{hint} (known: {', '.join(table) or 'none'})")
@@ -74,7 +77,10 @@ def with_numbers(kind: str, text: object, table: Mapping[str, Callable[..., T]],
         raise ValueError(_miscounted(kind, text, len(given), ", ".join(takes) or "none"))
     names = (one.partition("=")[0] for one in takes)
     chosen = functools.partial(function, **dict(zip(names, given, strict=False))) if given else function
-    chosen(*trial)
+    try:
+        chosen(*trial)
+    except ValueError as error:
+        raise ValueError(f"{kind} {text!r}: {error}") from error
     return chosen
 
 

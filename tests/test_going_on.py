@@ -244,7 +244,7 @@ def test_a_state_whose_slots_do_not_fit_is_refused(name, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_state_of_another_optimizer_is_refused(engine):
     _, history = train(start(None), 2, engine="numpy")
-    with pytest.raises(ValueError, match=r"'momentum' keeps 1 slots, got 0"):
+    with pytest.raises(ValueError, match=r"the state is one of optimizer 'sgd', got 'momentum'"):
         train(history.state, 2, optimizer=MOMENTUM, engine=engine)
     _, history = train(start(None), 2, optimizer=MOMENTUM, engine="numpy")
     with pytest.raises(ValueError, match=r"'sgd' keeps 0 slots, got 1"):
@@ -740,3 +740,19 @@ def test_a_member_side_by_side_has_the_bits_of_its_solo_run_whatever_the_plan(so
         alone, told = train(begin(k), 10, **some)
         assert bits(picked(final, k)) == bits(picked(alone, None))
         assert bits(history.loss[:, k]) == bits(told.loss)
+
+
+@pytest.mark.parametrize(
+    ("begun", "other"), [("momentum", "rmsprop"), ("adam", "rprop"), ("adam", "sgd"), ("sgd", "adam")]
+)
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_a_state_goes_on_under_its_own_optimizer_only(begun, other, engine):
+    # The square root of a velocity is no number.
+    params, data = funcnn.init((2, 2, 1), seed=0), funcnn.xor()
+    _, history = funcnn.train(params, data.x, data.y, epochs=2, optimizer=begun, engine="numpy")
+    with pytest.raises(ValueError, match=f"the state is one of optimizer '{begun}', got '{other}'"):
+        funcnn.train(history.state, data.x, data.y, epochs=2, optimizer=other, engine=engine)
+    plan = funcnn.Plan(funcnn.LOSSES["half_sse"], funcnn.OPTIMIZERS[other])
+    with pytest.raises(ValueError, match=f"got '{other}'"):
+        funcnn.step(plan, history.state, data.x, data.y, 0.1)
+    funcnn.train(history.state.params, data.x, data.y, epochs=2, optimizer=other, engine="numpy")

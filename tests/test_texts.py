@@ -50,8 +50,9 @@ def test_a_text_trains_as_its_record_does(text, rule, bits):
         ("adam:-inf", "got '-inf'"),
         (None, "unknown optimizer None"),
         ("adam:2", "beta1 of optimizer 'adam' must be at least 0 and below 1, got 2"),
-        ("adamw:0.9,0.999,0,-0.1", "decay of optimizer 'adamw' must be at least 0, got -0.1"),
-        ("rprop:0.5,0.9", "growing of optimizer 'rprop' must be at least 1, got 0.9"),
+        ("adamw:0.9,0.999,1e-8,-0.1", "decay of optimizer 'adamw' must be at least 0 and finite, got -0.1"),
+        ("rprop:0.5,0.9", "growing of optimizer 'rprop' must be at least 1 and finite, got 0.9"),
+        ("adam:0.9,0.999,0", "epsilon of optimizer 'adam' must be above 0 and finite, got 0"),
         (
             attrs.evolve(MOMENTUM, hyper=(1.0,)),
             "momentum of optimizer 'momentum' must be at least 0 and below 1, got 1",
@@ -98,3 +99,36 @@ def test_a_member_of_an_ensemble_is_its_solo_run_whatever_the_experiment_says(bi
     assert member.experiment == solo.experiment
     assert bits(member.params) == bits(solo.params)
     assert bits(funcnn.resume(member, 3).params) == bits(funcnn.resume(solo, 3).params)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"schedule": "cosine:0"}, "schedule 'cosine:0': horizon must be positive"),
+        ({"loss": "huber:2"}, "loss 'huber' takes no numbers, got 'huber:2'"),
+        ({"schedule": lambda t: -t}, "schedule must give a finite factor for each .* none below 0, got -1.0 among them"),
+        ({"optimizer": "rprop:0.5,1.2,0,0"}, "most of optimizer 'rprop' must be above 0 and finite, got 0"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused_by_the_name_of_what_takes_them(given, message):
+    data = funcnn.xor()
+    with pytest.raises(ValueError, match=message):
+        funcnn.train(funcnn.init((2, 2, 1), seed=0), data.x, data.y, epochs=1, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"act": "leaky_relu:0.2"}, "activation 'leaky_relu' takes no numbers, got 'leaky_relu:0.2'"),
+        ({"scheme": "uniform:0"}, "scheme 'uniform:0': a must be positive"),
+    ],
+)
+def test_those_of_a_network_are_too(given, message):
+    with pytest.raises(ValueError, match=message):
+        funcnn.init((2, 2, 1), seed=0, **given)
+
+
+def test_targets_that_do_not_sum_to_one_are_shown_with_their_sample():
+    params = funcnn.init((2, 3), seed=0, act="none")
+    with pytest.raises(ValueError, match="sum to 1 in each sample, got 0, 2, 0 in y at row 1"):
+        funcnn.train(params, np.zeros((2, 2)), np.array([[0, 1, 0], [0, 2, 0]]), loss="softmax_cross_entropy", epochs=1)

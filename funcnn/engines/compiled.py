@@ -825,7 +825,8 @@ def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[S
     done = len(orders) if (status != DIVERGED).any() else int(ran.max())
     params, *slots = (_unloaded(views, state.params) for views in run.views)
     running = read_only((status != DIVERGED).reshape(np.shape(state.running)))
-    after = State(params, tuple(slots), state.t + done * updates(plan, shapes), state.epoch + done, running)
+    t, epoch = state.t + done * updates(plan, shapes), state.epoch + done
+    after = State(params, tuple(slots), t, epoch, running, state.rule)
     return after, _averaged(run, reports, np.shape(state.running))
 
 

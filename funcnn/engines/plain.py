@@ -437,7 +437,7 @@ def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[S
         buffer[...] = np.where(running[..., None], buffer, end)
     params, *slots = (_params(state.params, views) for views in run.views)
     t = state.t + ran * updates(run.plan, run.shapes)
-    after = State(params, tuple(slots), t, state.epoch + ran, read_only(np.array(running)))
+    after = State(params, tuple(slots), t, state.epoch + ran, read_only(np.array(running)), state.rule)
     return after, Reports(*map(read_only, reports.astype(run.shapes.dtype)))
 
 

@@ -248,7 +248,7 @@ def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[S
         figures = [np.concatenate(parts) for parts in zip(*(carry.figures for carry in carries), strict=True)]
     params, *kept = (with_arrays(state.params, one) for one in (weights, *slots))
     t, after = state.t + float(ran * per_epoch), read_only(np.array(running))
-    return State(params, tuple(kept), t, state.epoch + ran, after), _reports(fixed, len(orders), figures)
+    return State(params, tuple(kept), t, state.epoch + ran, after, state.rule), _reports(fixed, len(orders), figures)
 
 
 def _orders(fixed: Fixed, orders: Orders) -> Array | None:
