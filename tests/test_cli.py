@@ -408,7 +408,7 @@ def test_a_run_from_given_weights_says_so_and_its_experiment_does_not_pretend(tm
 
 def test_list_names_what_the_options_take():
     shown = call("list").stdout
-    assert re.search(r"^engines +auto, numpy, compiled$", shown, re.M)
+    assert re.search(r"^engines +auto, numpy, compiled, jax$", shown, re.M)
     for kind, table in TABLES.items():
         assert re.search(rf"^{kind} +{', '.join(table)}$", shown, re.M)
 

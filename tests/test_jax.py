@@ -2,10 +2,8 @@
 
 import importlib
 import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import attrs
 import jax
@@ -18,7 +16,6 @@ import funcnn.jax
 from funcnn import Activation, Layer, Loss, Optimizer, Params, Plan, engines
 from funcnn.engines import traced
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 SGD, HALF_SSE, XOR = funcnn.OPTIMIZERS["sgd"], funcnn.LOSSES["half_sse"], funcnn.xor()
 #: A scope in which JAX's numbers may have 64 bits.
 wide = (jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.experimental")).enable_x64
@@ -42,41 +39,6 @@ def run(code, **environment):
 
 
 # --- pytrees ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def configured():
-    """Let a test set what numbers JAX has, and set it back."""
-    yield
-    jax.config.update("jax_enable_x64", False)
-
-
-def test_what_readme_shows_has_the_numbers_of_numpy(configured):
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    space = {"funcnn": funcnn, "data": XOR}
-    exec(compile(next(block for block in blocks if "funcnn.jax" in block), "README.md", "exec"), space)
-    x, y, start, slopes = (space[name] for name in ("x", "y", "start", "slopes"))
-    assert_near(slopes, funcnn.grads(start, x, y))
-    assert_near(space["automatic"], slopes)
-    for k in (0, 99):
-        assert_near(space["each"][k], funcnn.forward(funcnn.init((2, 3, 1), seed=k), x))
-    state = funcnn.fresh_state(space["plan"], start)
-    for sample in zip(x[:, None], y[:, None], strict=True):
-        state, _ = funcnn.step(space["plan"], state, *sample, 0.1)
-    assert_near(space["state"].params, state.params)
-    assert (space["y_hats"].shape, space["state"].t) == ((21, 1, 1), 21)
-    second, h = space["curvature"].layers[0].w.layers[1].w, 1e-5  # by the first layer's weights and the second's
-    nudge = np.array([[h], [0], [0]])
-    bent = [attrs.evolve(start.layers[1], w=start.layers[1].w + sign * nudge) for sign in (1, -1)]
-    ahead, behind = (funcnn.grads(Params([start.layers[0], layer]), x, y).layers[0].w for layer in bent)
-    np.testing.assert_allclose(second[:, :, 0, 0], (ahead - behind) / (2 * h), rtol=1e-6, atol=1e-9)
-    adam = funcnn.OPTIMIZERS["adam"]
-    moved, _ = funcnn.optimizer_step(adam, start, funcnn.grads(start, x, y), funcnn.fresh_slots(adam, start), 1.0, 0.01)
-    assert space["history"].engine == "jax"
-    assert isinstance(space["params"].layers[0].w, jax.Array)
-    assert_near(
-        space["params"], funcnn.train(moved, x, y, epochs=100, engine="numpy")[0], 1e-6
-    )  # optax rounds otherwise
 
 
 def record(kind):

@@ -106,7 +106,10 @@ def test_a_member_of_an_ensemble_is_its_solo_run_whatever_the_experiment_says(bi
     [
         ({"schedule": "cosine:0"}, "schedule 'cosine:0': horizon must be positive"),
         ({"loss": "huber:2"}, "loss 'huber' takes no numbers, got 'huber:2'"),
-        ({"schedule": lambda t: -t}, "schedule must give a finite factor for each .* none below 0, got -1.0 among them"),
+        (
+            {"schedule": lambda t: -t},
+            "schedule must give a finite factor for each .* none below 0, got -1.0 among them",
+        ),
         ({"optimizer": "rprop:0.5,1.2,0,0"}, "most of optimizer 'rprop' must be above 0 and finite, got 0"),
     ],
 )
