@@ -193,9 +193,9 @@ def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
         words, test = TARGETS[loss.targets]
         wrong = np.argwhere(~test(y))
         if len(wrong):
-            row = ", ".join(f"{one:g}" for one in y[tuple(wrong[0][:-1])][:8])
-            place = validation.place(wrong[0].tolist()[:-1])
-            raise ValueError(f"loss {loss.name!r} expects {words}, got {row} in {name} at {place}")
+            value, place = float(y[tuple(wrong[0])]), validation.place(wrong[0].tolist())
+            sample = ", ".join(f"{one:g}" for one in y[tuple(wrong[0][:-1])])
+            raise ValueError(f"loss {loss.name!r} expects {words}, got {value} in {name} at {place} (of {sample})")
 
 
 def report_of(loss: Loss) -> Loss:

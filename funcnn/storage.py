@@ -16,6 +16,7 @@ import numpy as np
 from .activations import ACTIVATIONS
 from .experiments import Experiment, Run
 from .metrics import decision
+from .optimizers import optimizer_named
 from .records import Activation, Dataset, Decision, History, Layer, Params, State, read_only
 from .records import arrays as list_arrays
 from .validation import batch_rows
@@ -87,13 +88,23 @@ def load(path: str | os.PathLike[str], *, activations: Iterable[Activation] = ()
             raise TypeError("a network without layers")
         if not all(isinstance(array, np.ndarray) and array.ndim > 1 for array in list_arrays(params)):
             raise TypeError("weights that are no matrices")
-        return _completed(record) if version == 1 and isinstance(record, Run) else record
+        return _completed(record, int(header["version"])) if isinstance(record, Run) else record
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{name} holds no network and no run, or is damaged: {error}") from error
 
 
-def _completed(run: Run) -> Run:
-    """Add to a run of version 1 what follows from the rest; all of these were trained by plain gradient descent."""
+def _completed(run: Run, version: int) -> Run:
+    """Add to a run what follows from the rest, where its file does not say it."""
+    run = _begun(run) if version == 1 else run
+    state = run.history.state
+    if state is None or state.rule:
+        return run
+    rule = optimizer_named(run.experiment.optimizer).name
+    return attrs.evolve(run, history=attrs.evolve(run.history, state=attrs.evolve(state, rule=rule)))
+
+
+def _begun(run: Run) -> Run:
+    """Add to a run of version 1 where it stands; all of these were trained by plain gradient descent."""
     e, epochs = run.experiment, len(run.history.loss)
     rows = batch_rows(e.batch_size, run.train.x.shape[-2])
     t = float(epochs * -(-run.train.x.shape[-2] // rows))
