@@ -98,9 +98,8 @@ OPTIMIZERS = MappingProxyType(
 #: What the constants of these names must be: in words, and the test. Without ε, 0/0 is what a gradient of 0 gives.
 RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = MappingProxyType(
     {
-        **dict.fromkeys(
-            ("momentum", "alpha", "beta1", "beta2", "shrinking"), ("at least 0 and below 1", lambda one: 0 <= one < 1)
-        ),
+        **dict.fromkeys(("momentum", "alpha", "beta1", "beta2"), ("at least 0 and below 1", lambda one: 0 <= one < 1)),
+        "shrinking": ("above 0 and below 1", lambda one: 0 < one < 1),
         **dict.fromkeys(("epsilon", "most"), ("above 0 and finite", lambda one: 0 < one < math.inf)),
         **dict.fromkeys(("decay", "least"), ("at least 0 and finite", lambda one: 0 <= one < math.inf)),
         "growing": ("at least 1 and finite", lambda one: 1 <= one < math.inf),

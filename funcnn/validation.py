@@ -421,7 +421,8 @@ def elementwise(kind: str, name: str, function: Callable[..., Any], *arrays: Arr
     result = watched(kind, name, function, *arrays) if own else function(*arrays)
     if not own and first.__array_namespace__() is np:
         return result  # of what only stands for an array, to see what is done with it
-    if np.shape(result) not in ((), first.shape):
+    # A number that is Python's own is meant for all; one of a library is what is left of a reduction.
+    if np.shape(result) != first.shape and type(result) not in (int, float):
         raise ValueError(
             f"{kind} {name!r} must give a number for each of its argument's: expected shape {first.shape},"
             f" got {np.shape(result)}"
@@ -453,7 +454,7 @@ def watched(kind: str, name: str, function: Callable[..., Any], *arrays: Array) 
 def updated(name: str, update: Any, w: Array, g: Array, slots: tuple[Array, ...], t: float, lr: Any, hyper: Any) -> Any:
     """Call an update rule of the user's on read-only views; it must give weights and as many slots, of their shape."""
     kept = tuple(map(read_only_view, slots))
-    result = watched("optimizer", name, lambda *given: update(given[0], given[1], kept, t, lr, hyper), w, g)
+    result = watched("optimizer", name, lambda w, g, t, lr: update(w, g, kept, t, lr, hyper), w, g, t, lr)
     if not isinstance(result, tuple) or len(result) != 2 or len(result[1]) != len(slots):
         raise ValueError(f"optimizer {name!r} must give (w, slots) with {len(slots)} slots")
     if any(np.shape(one) != w.shape for one in (result[0], *result[1])):

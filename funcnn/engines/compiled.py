@@ -159,8 +159,8 @@ def solo(formulas: Formulas) -> Any:
                 best = j if y_hat > a[depth, best] else best
             else:
                 wrong += (high if y_hat > threshold else low) != y[s, j]
-        if largest:
-            wrong += y[s, best] != high
+        for j in range(y.shape[1] if largest else 0):
+            wrong += (high if j == best else low) != y[s, j]
         return total, wrong == 0
 
     def train(
@@ -375,12 +375,14 @@ def together(formulas: Formulas) -> Any:
                 bad = not math.isfinite(y_hat)
                 if largest:
                     best[m] = j if j == 0 or y_hat > a[depth, best[m], m] else best[m]
-                    bad |= j == outputs - 1 and y[m if own else 0, s, best[m]] != high
                 else:
                     bad |= (high if y_hat > threshold else low) != target[j, m]
                 wrong[m] = 1.0 if bad else 0.0 if j == 0 else wrong[m]
-                if j == outputs - 1:
-                    right[m] += 1.0 - wrong[m]
+        for j in range(outputs if largest else 0):
+            for m in range(members):
+                wrong[m] = 1.0 if (high if j == best[m] else low) != target[j, m] else wrong[m]
+        for m in range(members):
+            right[m] += 1.0 - wrong[m]
 
     def train(
         w: Array, slots: Array, t: float, net: Any, task: Any, rates: Array, data: Any, held: Any, reports: Any,
@@ -551,9 +553,12 @@ def compiled(function: Callable[..., Any], key: str) -> Any:
 
 
 @functools.lru_cache(maxsize=16)  # compiling takes seconds
-def kernel_of(formulas: Formulas, side_by_side: bool) -> Any:
-    """Return the kernel of these formulas."""
-    text = repr((formulas.key, SCALARS)).encode()
+def kernel_of(formulas: Formulas, side_by_side: bool, dtype: str, constants: int) -> Any:
+    """Return the kernel of these formulas, for weights of a dtype and an optimizer with so many constants.
+
+    These make the types of what it is called with, and of one kernel there is one file.
+    """
+    text = repr((formulas.key, SCALARS, side_by_side, dtype, constants)).encode()
     key = hashlib.sha256(text).hexdigest()
     if side_by_side:
         return compiled(together(formulas), key)
@@ -762,7 +767,7 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
     return Prepared(
         plan,
         shapes,
-        kernel_of(formulas_of(plan, shapes), abreast),
+        kernel_of(formulas_of(plan, shapes), abreast, shapes.dtype, len(plan.optimizer.hyper)),
         abreast,
         (np.array(sizes), np.array(shapes.biased, int), np.array([acts.index(activation(a)) for a in shapes.acts])),
         (all_losses.index(plan.loss), list(ROWS).index(row) if row else -1),

@@ -32,7 +32,7 @@ from .contract import (
     updates,
     weights,
 )
-from .recorded import Call, Spare, assigning, record, zeros
+from .recorded import Call, Spare, record, zeros
 
 #: Predictions are kept until there are so many numbers at least, or of so many batches, and then looked at together.
 KEPT, KEPT_TOGETHER = 1 << 12, 1 << 10
@@ -211,8 +211,11 @@ def _step(run: Prepared, rows: int, move: Sequence[Call], spare: Spare) -> Pass:
         calls.append(partial(np.multiply, error, delta, delta))
         product = _product(shapes, rows * w.shape[-2], rows * w.shape[-1])
         if db is not None:
-            # A sum over one row is that row.
-            calls.append(assigning(db, delta) if rows == 1 else partial(np.add.reduce, delta, -2, None, db, True))
+            # A sum over one row is 0 and that row, which makes 0 of −0.
+            none = np.zeros((), shapes.dtype)
+            calls.append(
+                partial(np.add, delta, none, db) if rows == 1 else partial(np.add.reduce, delta, -2, None, db, True)
+            )
         if index:
             calls.append(partial(product, a[index - 1].mT, delta, dw))
             error = z[index - 1]  # which nothing reads any more
@@ -263,8 +266,16 @@ def _updating(run: Prepared, spare: Spare) -> list[Call]:
     rule = run.plan.optimizer
     updates_, own = updates_of(rule), not validation.of_table(rule, OPTIMIZERS)
     calls: list[Call] = []
+    buffers = run.flat, run.gradient, *run.slots
+    if own:  # gets what `step` gives it, since nobody knows what it looks at
+        biases = [bias for biased in run.shapes.biased for bias in (False, True)[: 1 + biased]]
+        rate = run.rate[..., None] if run.rate.ndim else run.rate
+        for bias, w, g, *slots in zip(biases, *(_views(run.shapes, one) for one in buffers), strict=True):
+            update = partial(_update, updates_[bias], rule.hyper)
+            calls += _calls(update, (w, g, run.t, rate, *slots), (w, *slots), spare, own)
+        return calls
     for piece, bias in _pieces(run):
-        w, g, *slots = (array[..., piece] for array in (run.flat, run.gradient, *run.slots))
+        w, g, *slots = (array[..., piece] for array in buffers)
         update = partial(_update, updates_[bias], rule.hyper)
         calls += _calls(update, (w, g, run.t, run.rate, *slots), (w, *slots), spare, own)
     return calls
