@@ -309,8 +309,8 @@ def _span(task: Task, start: int, fold: Fold, span: range) -> tuple[Fold, None]:
         return fold, None
     after, reports = _epochs(task, state, span)
     logged, kept = span[0] in task.marks.logged, span[0] in task.marks.kept
-    norm = _grad_norm(task, edge.in_numpy(state.params)) if logged else None
-    begin = edge.in_numpy(state.params) if kept else None
+    norm = _grad_norm(task, edge.as_numpy(state.params)) if logged else None
+    begin = edge.as_numpy(state.params) if kept else None
     segments = (*fold.segments, Segment(span[0], _first(reports, after.epoch - state.epoch), norm, begin))
     if task.stop is not None:
         end = _stopping(task, attrs.evolve(fold, state=after, segments=segments), state.epoch)
@@ -391,7 +391,7 @@ def _better(best: Best, state: State, reports: Reports) -> Best:
     if not np.any(lower):
         return best
     pairs = zip((state.params, *state.slots), (best.origin.params, *best.origin.slots), strict=True)
-    params, *slots = (selected(lower, *map(edge.in_numpy, pair)) for pair in pairs)
+    params, *slots = (selected(lower, *map(edge.as_numpy, pair)) for pair in pairs)
     running = np.where(lower, state.running, best.origin.running)
     return Best(
         np.where(lower, loss, best.loss),
@@ -410,7 +410,7 @@ def _reached(task: Task, best: Best) -> tuple[Array, Params]:
     if not np.ndim(best.epoch):
         state = attrs.evolve(best.origin, epoch=int(best.since), t=float(best.t))
         span = range(int(best.since), int(best.epoch))
-        return int(best.epoch), edge.in_numpy((_epochs(task, state, span)[0] if span else state).params)
+        return int(best.epoch), edge.as_numpy((_epochs(task, state, span)[0] if span else state).params)
     found = [np.array(array) for array in arrays(best.origin.params)]
     for since in np.unique(best.since):
         members = np.flatnonzero(best.since == since)
@@ -420,7 +420,7 @@ def _reached(task: Task, best: Best) -> tuple[Array, Params]:
                 state, _ = _epochs(group, state, range(state.epoch, int(epoch)))
             here = best.epoch[members] == epoch
             some = np.asarray(members)[here] if task.engine.whole else here
-            for target, source in zip(found, arrays(edge.in_numpy(state.params)), strict=True):
+            for target, source in zip(found, arrays(edge.as_numpy(state.params)), strict=True):
                 target[members[here]] = source[some]
     return read_only(best.epoch), with_arrays(best.origin.params, list(map(read_only, found)))
 
@@ -447,7 +447,7 @@ def _history(task: Task, fold: Fold) -> History:
     norms = [(one.epoch, one.grad_norm) for one in segments if one.grad_norm is not None]
     snapshots = [(one.epoch, one.begin) for one in segments if one.begin is not None]
     if state.epoch in task.marks.kept and (np.any(state.running) or state.epoch == task.marks.stop):
-        snapshots.append((state.epoch, edge.in_numpy(state.params)))
+        snapshots.append((state.epoch, edge.as_numpy(state.params)))
     layers = len(state.params.layers)
     return History(
         epoch=read_only(state.epoch - len(loss) + np.arange(len(loss))),  # type: ignore[arg-type]

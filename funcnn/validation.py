@@ -299,8 +299,14 @@ def network(params: Params) -> Params:
 def in_numpy(params: Params) -> Params:
     """Return the network as `network` does, with NumPy's arrays whatever library's they were."""
     params = network(params)
+    ours = as_numpy(params)
+    return params if ours is params else network(ours)
+
+
+def as_numpy(params: Params) -> Params:
+    """Return a network that has been checked, with NumPy's arrays."""
     own = any(foreign(layer.w) or foreign(layer.b) for layer in params.layers)
-    return network(map_arrays(functools.partial(numbers, "weights"), params)) if own else params
+    return map_arrays(functools.partial(numbers, "weights"), params) if own else params
 
 
 def library_of(params: Params) -> str:
