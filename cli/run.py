@@ -91,10 +91,9 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
 
     if given.get("batch_size", "full").isdecimal():
         given["batch_size"] = int(given["batch_size"])
-    for name in ("seed", "scheme", "bias_init"):
-        if start and name in given:
-            option = OPTIONS.get(name, name).replace("_", "-")
-            raise ValueError(f"--{option} cannot be given with --params: {start.name} has the weights")
+    drawing = {"seed", "scheme", "bias_init"} & given.keys()
+    if start and drawing:
+        raise ValueError(f"{_option(min(drawing))} cannot be given with --params: {start.name} has the weights")
     params = load_params(start) if start else None
     experiment = funcnn.Experiment(**{**(_settled(params) if params else {}), **given})
     funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made
@@ -108,13 +107,19 @@ def _resumed(resume: Path, data: str, epochs: int | None = None, **others: Any) 
 
     before = load_run(resume)
     if others:
-        option = OPTIONS.get(min(others), min(others)).replace("_", "-")
-        raise ValueError(f"--{option} cannot be given with --resume: the run goes on as {resume.name} began it")
+        raise ValueError(
+            f"{_option(min(others))} cannot be given with --resume: the run goes on as {resume.name} began it"
+        )
     if data != before.experiment.data:
         raise ValueError(f"{resume.name} is a run on {before.experiment.data}, not on {data}")
     if epochs is None:
         raise ValueError("--resume needs --epochs: how many more")
     return epochs, functools.partial(funcnn.resume, before, epochs)
+
+
+def _option(name: str) -> str:
+    """Return what an argument is called on the command line."""
+    return "--" + OPTIONS.get(name, name).replace("_", "-")
 
 
 def _settled(params: Any) -> dict[str, Any]:
