@@ -15,6 +15,7 @@ import funcnn
 import funcnn.jax
 from funcnn import Activation, Layer, Loss, Optimizer, Params, Plan, engines
 from funcnn.engines import traced
+from trees import assert_near
 
 SGD, HALF_SSE, XOR = funcnn.OPTIMIZERS["sgd"], funcnn.LOSSES["half_sse"], funcnn.xor()
 #: A scope in which JAX's numbers may have 64 bits.
@@ -23,11 +24,6 @@ wide = (jax if hasattr(jax, "enable_x64") else importlib.import_module("jax.expe
 
 def arrays(params):
     return [array for layer in params.layers for array in (layer.w, layer.b) if array is not None]
-
-
-def assert_near(theirs, ours, rtol=1e-12, atol=1e-14):
-    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        np.testing.assert_allclose(other, one, rtol=rtol, atol=atol)
 
 
 def run(code, **environment):

@@ -10,6 +10,7 @@ import pytest
 
 import funcnn
 from funcnn import Params
+from trees import assert_near
 
 TEXT = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
@@ -50,11 +51,6 @@ def what_jax_gives_is_what_numpy_gives(space):
     assert isinstance(space["params"].layers[0].w, jax.Array)
     theirs, _ = funcnn.train(moved, x, y, epochs=100, engine="numpy")
     assert_near(space["params"], theirs, 1e-6)  # optax's adam rounds in other places
-
-
-def assert_near(theirs, ours, rtol=1e-12):
-    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        np.testing.assert_allclose(other, one, rtol=rtol, atol=1e-14)
 
 
 @pytest.mark.parametrize("library", ["scikit-learn", "Keras", "FANN"])
