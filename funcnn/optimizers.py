@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import validation
-from .records import Array, Optimizer, Params, are_biases, arrays, map_arrays, read_only
+from .records import Array, Formula, Optimizer, Params, are_biases, arrays, map_arrays, read_only
 
 
 def _sgd(w: Any, g: Any, slots: Any, t: Any, lr: Any, hyper: Any) -> Any:
@@ -221,13 +221,17 @@ def moved(
     return with_arrays(params, new), tuple(with_arrays(params, slot) for slot in kept)
 
 
+def rules(rule: Optimizer) -> tuple[Formula, ...]:
+    """Return an optimizer's functions: that of the weights and, where it is another, that of the biases."""
+    return (rule.update,) if rule.biases is None else (rule.update, rule.biases)
+
+
 def updates_of(rule: Optimizer) -> tuple[Any, Any]:
     """Return what updates weights by a rule, and what biases; one of the user's gets arrays read-only."""
-    updates = rule.update, rule.biases or rule.update
-    if validation.of_table(rule, OPTIMIZERS):
-        return updates
-    update, update_biases = (functools.partial(validation.updated, rule.name, one) for one in updates)
-    return update, update_biases
+    updates: Sequence[Any] = rules(rule)
+    if not validation.of_table(rule, OPTIMIZERS):
+        updates = [functools.partial(validation.updated, rule.name, update) for update in updates]
+    return updates[0], updates[-1]
 
 
 def with_arrays(params: Params, new: Sequence[Array]) -> Params:

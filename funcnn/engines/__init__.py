@@ -116,14 +116,13 @@ def _seconds_of_numpy(plan: Plan, shapes: Shapes, epochs: int) -> float:
 
 
 def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
-    """Return start-up plus arithmetic on numbers, in one thread; the constants are fitted to tests/bench/grid.py."""
+    """Return start-up plus arithmetic on numbers; the constants are fitted to tests/bench/grid.py on two cores."""
     abreast, far = side_by_side(plan, shapes), room(plan, shapes, 1) > FAR
     # Weights that lie beyond the first cache take longer.
-    one_row = 8.7e-10 * weights(shapes) + 4.9e-9 * units(shapes) + 9e-10 * max(0, weights(shapes) - 6000)
-    one_row += 0.0 if abreast else 4e-8
+    numbers = 8.7e-10 * weights(shapes) + 4.9e-9 * units(shapes) + 9e-10 * max(0, weights(shapes) - 6000)
+    one_row = (numbers + (0.0 if abreast else 4e-8)) * (1.5 if far else 1.0)
     # Sample by sample, a weight is moved as soon as its gradient is known, by itself.
     moves = 2.1e-9 * plan.optimizer.slots * weights(shapes) if plan.batch_size == 1 else 0.0
-    one_row *= 1.5 if far else 1.0
     side = 0.36 if abreast else (0.8 if far else 0.6) if shapes.members else 1.0
     work = shapes.samples * epochs * (shapes.members or 1) * (one_row + moves) * side
     return START_UP + COMPILING * (not in_tables(plan, shapes)) + work
@@ -240,8 +239,7 @@ def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
 
         # A slower one is asked neither whether it may be taken nor what stands in its way: that may take a while.
         ranked = sorted(ENGINES.values(), key=rank)
-        usable = (engine for engine in ranked if engine is NUMPY or engine.offers(shapes))
-        return next(engine for engine in usable if engine is NUMPY or not engine.obstacle(plan, shapes))
+        return next(engine for engine in ranked if engine.offers(shapes) and not engine.obstacle(plan, shapes))
     if reason := ENGINES[name].obstacle(plan, shapes):
         raise ValueError(f"engine {name!r} cannot run this: {reason}; engine={NUMPY.name!r} can")
     return ENGINES[name]

@@ -26,7 +26,7 @@ from numba.core.caching import FunctionCache
 from .. import losses
 from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES, ROWS
-from ..optimizers import OPTIMIZERS, penalised, shrunk
+from ..optimizers import OPTIMIZERS, penalised, rules, shrunk
 from ..records import Activation, Array, Layer, Loss, Optimizer, Params, Plan, State, read_only
 from ..validation import elementwise, of_table, watched
 from . import scalars
@@ -606,7 +606,7 @@ def _formulas(acts: Any, all_losses: Any, rule: Optimizer, largest: bool) -> For
     reports = [losses.report_of(one) for one in all_losses]
     of_losses = [(report.value, one.slope) for one, report in zip(all_losses, reports, strict=True)]
     by_row = [(report.row, one.row) for one, report in zip(all_losses, reports, strict=True)]
-    updates_ = (rule.update,) if rule.biases is None else (rule.update, rule.biases)
+    updates_ = rules(rule)
     functions = [*(function for pair in (*pairs, *of_losses) for function in pair), *updates_]
     rows = tuple((row.term, row.finish) for row in ROWS.values())
     with_row = tuple(
@@ -676,7 +676,7 @@ def _try_loss(loss: Loss) -> str | None:
 def _try_optimizer(rule: Optimizer) -> str | None:
     slots = tuple(PROBE[::-1] ** 2 + index for index in range(rule.slots))
     given = (PROBE, PROBE[::-1], slots, 3.0, 0.1, rule.hyper)
-    for update in (rule.update,) if rule.biases is None else (rule.update, rule.biases):
+    for update in rules(rule):
         key = (definition(update), rule.slots, rule.hyper)
         if reason := _try(Trial(key, update, rule.name, "optimizer", lambda: given)):
             return reason
@@ -831,7 +831,7 @@ def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[S
     params, *slots = (_unloaded(views, state.params) for views in run.views)
     running = read_only((status != DIVERGED).reshape(np.shape(state.running)))
     t, epoch = state.t + done * updates(plan, shapes), state.epoch + done
-    after = State(params, tuple(slots), t, epoch, running, state.rule)
+    after = attrs.evolve(state, params=params, slots=tuple(slots), t=t, epoch=epoch, running=running)
     return after, _averaged(run, reports, np.shape(state.running))
 
 

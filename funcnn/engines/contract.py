@@ -10,7 +10,7 @@ import numpy as np
 
 from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES
-from ..optimizers import OPTIMIZERS
+from ..optimizers import OPTIMIZERS, rules
 from ..records import Activation, Array, Formula, Params, Plan, State
 from ..validation import of_table
 
@@ -178,8 +178,7 @@ def reads_only_weights_and_data(plan: Plan, orders: Orders, rates: Array) -> boo
 
 def counts(plan: Plan) -> bool:
     """Tell whether the optimizer may look at the number of an update."""
-    rule = plan.optimizer
-    return _reads_number(rule.update) or (rule.biases is not None and _reads_number(rule.biases))
+    return any(map(_reads_number, rules(plan.optimizer)))
 
 
 def constant(rates: Array) -> bool:

@@ -98,7 +98,7 @@ class Batches:
 def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepared:
     """Make the buffers of a run, and the calls."""
     lead = _lead(shapes)
-    count = sum(math.prod(shape) for shape in _array_shapes(shapes))
+    count = sum(math.prod(shape) for shape, _ in _array_shapes(shapes))
     flat, gradient, *slots = (zeros((*lead, count), shapes.dtype) for _ in range(2 + plan.optimizer.slots))
     rate, t = np.zeros((*lead, 1) if lead else (), shapes.dtype), np.zeros((), shapes.dtype)
     weight = () if data.weight is None else (data.weight[:, None],)
@@ -145,16 +145,17 @@ def _cut(array: Array, size: int) -> tuple[Array, Array]:
     return batches.transpose(len(lead), *range(len(lead)), -2, -1), array[None, ..., whole:, :][: int(whole < rows)]
 
 
-def _array_shapes(shapes: Shapes) -> Iterator[tuple[int, int]]:
+def _array_shapes(shapes: Shapes) -> Iterator[tuple[tuple[int, int], bool]]:
+    """Yield the shape of each of a network's arrays, in the order of `arrays`, and whether these are biases."""
     for (fan_in, fan_out), biased in zip(itertools.pairwise(shapes.sizes), shapes.biased, strict=True):
-        yield fan_in, fan_out
+        yield (fan_in, fan_out), False
         if biased:
-            yield 1, fan_out
+            yield (1, fan_out), True
 
 
 def _views(shapes: Shapes, flat: Array) -> list[Array]:
     """Return the views of a flat vector that are the network's arrays, in the order of `arrays`."""
-    parts = list(_array_shapes(shapes))
+    parts = [shape for shape, _ in _array_shapes(shapes)]
     ends = itertools.accumulate(math.prod(shape) for shape in parts)
     return [
         flat[..., end - math.prod(shape) : end].reshape(*flat.shape[:-1], *shape)
@@ -268,7 +269,7 @@ def _updating(run: Prepared, spare: Spare) -> list[Call]:
     calls: list[Call] = []
     buffers = run.flat, run.gradient, *run.slots
     if own:  # gets what `step` gives it, since nobody knows what it looks at
-        biases = [bias for biased in run.shapes.biased for bias in (False, True)[: 1 + biased]]
+        biases = [bias for _, bias in _array_shapes(run.shapes)]
         rate = run.rate[..., None] if run.rate.ndim else run.rate
         for bias, w, g, *slots in zip(biases, *(_views(run.shapes, one) for one in buffers), strict=True):
             update = partial(_update, updates_[bias], rule.hyper)
@@ -286,11 +287,7 @@ def _pieces(run: Prepared) -> Iterator[tuple[slice, bool]]:
     if run.plan.optimizer.biases is None:
         parts = [(run.flat.shape[-1], False)]
     else:
-        parts = [
-            (math.prod(shape), bias)
-            for layer, biased in zip(itertools.pairwise(run.shapes.sizes), run.shapes.biased, strict=True)
-            for shape, bias in ((layer, False), ((1, layer[1]), True))[: 1 + biased]
-        ]
+        parts = [(math.prod(shape), bias) for shape, bias in _array_shapes(run.shapes)]
     end = 0
     for count, bias in parts:
         begin, end = end, end + count
@@ -447,8 +444,14 @@ def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[S
     for buffer, end in zip((run.flat, *run.slots), stood, strict=False):
         buffer[...] = np.where(running[..., None], buffer, end)
     params, *slots = (_params(state.params, views) for views in run.views)
-    t = state.t + ran * updates(run.plan, run.shapes)
-    after = State(params, tuple(slots), t, state.epoch + ran, read_only(np.array(running)), state.rule)
+    after = attrs.evolve(
+        state,
+        params=params,
+        slots=tuple(slots),
+        t=state.t + ran * updates(run.plan, run.shapes),
+        epoch=state.epoch + ran,
+        running=read_only(np.array(running)),
+    )
     return after, Reports(*map(read_only, reports.astype(run.shapes.dtype)))
 
 

@@ -168,7 +168,7 @@ def record(function: Callable[..., Any], inputs: Sequence[Any], outs: Sequence[A
         if not one.in_place:
             _give(spare, gone)
         calls.append(_call(one.function, arguments, places.get(id(one.result), one.result)))
-    calls += [assigning(target, places.get(id(array), array)) for array, target in copies]
+    calls += [_assigning(target, places.get(id(array), array)) for array, target in copies]
     return calls
 
 
@@ -186,7 +186,7 @@ def _call(function: Any, arguments: Sequence[Any], out: Array) -> Call:
     return functools.partial(function, *arguments, out)
 
 
-def assigning(out: Array, array: Array) -> Call:
+def _assigning(out: Array, array: Array) -> Call:
     """Return the call that copies an array into a buffer."""
     return functools.partial(out.__setitem__, ..., array)
 

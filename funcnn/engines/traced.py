@@ -25,7 +25,7 @@ from ..fold import step
 from ..losses import LOSSES
 from ..metrics import right
 from ..network import forward
-from ..optimizers import OPTIMIZERS, with_arrays
+from ..optimizers import OPTIMIZERS, rules, with_arrays
 from ..records import Activation, Array, Layer, Loss, Optimizer, Params, Plan, State, arrays, read_only
 from .contract import Data, Orders, Reports, Shapes, updates
 from .definitions import UnsteadyError, definition
@@ -248,7 +248,8 @@ def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[S
         figures = [np.concatenate(parts) for parts in zip(*(carry.figures for carry in carries), strict=True)]
     params, *kept = (with_arrays(state.params, one) for one in (weights, *slots))
     t, after = state.t + float(ran * per_epoch), read_only(np.array(running))
-    return State(params, tuple(kept), t, state.epoch + ran, after, state.rule), _reports(fixed, len(orders), figures)
+    state = attrs.evolve(state, params=params, slots=tuple(kept), t=t, epoch=state.epoch + ran, running=after)
+    return state, _reports(fixed, len(orders), figures)
 
 
 def _orders(fixed: Fixed, orders: Orders) -> Array | None:
@@ -358,7 +359,7 @@ def _trials_of_optimizer(rule: Optimizer) -> list[Trial]:
     slots = tuple(PROBE[::-1] ** 2 + index for index in range(rule.slots))
     given = PROBE, PROBE[::-1], slots, np.asarray(3.0), np.asarray(0.1)
     trials = []
-    for update in dict.fromkeys((rule.update, rule.biases or rule.update)):
+    for update in rules(rule):
         call = functools.partial(_updated, rule, update)
         trials.append(Trial("optimizer", rule.name, update, call, given))
     return trials
