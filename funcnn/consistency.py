@@ -263,7 +263,7 @@ def _figures(run: Run, lead: tuple[int, ...]) -> Iterator[tuple[str, Any, tuple[
     if h.best is not None:
         yield "best of history", h.best[0], lead, "iu"
     if h.state is not None:
-        yield "history.state.running", h.state.running, lead if np.ndim(h.state.running) else (), "b"
+        yield "history.state.running", h.state.running, lead, "b"
 
 
 def check_numbers(record: Params | Run) -> None:
@@ -282,6 +282,9 @@ def check_numbers(record: Params | Run) -> None:
     logged = h.logged.tolist()
     if logged[0] < 0 or logged[-1] >= epochs or any(b <= a for a, b in itertools.pairwise(logged)):
         raise ValueError(f"history.logged must rise within the {epochs} epochs of the run")
+    ran = ~np.isnan(h.accuracy)
+    if not (ran[0].all() and (ran[1:] <= ran[:-1]).all() and ((h.accuracy >= 0) & (h.accuracy <= 1) | ~ran).all()):
+        raise ValueError("history.accuracy must be from 0 to 1, from the first epoch on as far as a network ran")
     if h.best is not None and not np.all((np.asarray(h.best[0]) >= 0) & (np.asarray(h.best[0]) <= epochs)):
         raise ValueError(f"best of history lies outside its {epochs} epochs")
     for name, data in (("train", record.train), ("test", record.test)):

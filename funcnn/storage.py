@@ -9,7 +9,6 @@ import io
 import json
 import math
 import os
-import secrets
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -141,7 +140,12 @@ def _damage(name: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which is a place before the file's begin
             raise
-        raise ValueError(f"{name} holds no network and no run, or is damaged: {error!s:.500}") from error
+        raise ValueError(f"{name} holds no network and no run, or is damaged: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """Return what an error says as one line, which what a file holds does not make endless."""
+    return " ".join(str(error).split())[:500] or type(error).__name__
 
 
 def _opened(path: str | os.PathLike[str]) -> IO[bytes]:
@@ -260,11 +264,11 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         weights, biases = fields["weights"], fields.get("biases") or [None] * len(fields["weights"])
         pairs = list(zip(weights, biases, strict=True))
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'{name} is not JSON of the form {{"weights": [matrix, …]}}') from error
+        raise ValueError(f'{name} is not JSON of the form {{"weights": [matrix, …]}}: {_said(error)}') from error
     try:
         return validation.network(Params([_layer(index, *pair) for index, pair in enumerate(pairs)]))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}: weights must be a list of matrices, and biases one of lists: {error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{name}: weights must be a list of matrices that fit each other: {_said(error)}") from error
 
 
 def _layer(index: int, w: Any, b: Any) -> Layer:
@@ -280,7 +284,7 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
     path = Path(path)
     if path.exists():
         _check_regular(path)
-    beside = path.with_name(f".{secrets.token_hex(8)}.part")
+    beside = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
         beside.write_bytes(content)
         beside.replace(path)
