@@ -116,7 +116,7 @@ def _encodable(name: str, text: str) -> None:
         raise ValueError(f"{name} must be text, got {text!a}, which has half a letter") from error
 
 
-def check_shapes_of(record: Params | Run) -> None:
+def check_fit(record: Params | Run) -> None:
     """Refuse parts that do not fit each other. Of arrays only shapes and dtypes are looked at, not the numbers.
 
     Raises
@@ -267,7 +267,7 @@ def _figures(run: Run, lead: tuple[int, ...]) -> Iterator[tuple[str, Any, tuple[
 
 
 def check_numbers(record: Params | Run) -> None:
-    """Refuse numbers in the arrays that cannot be, of a record that `check_shapes_of` passed.
+    """Refuse numbers in the arrays that cannot be, of a record that `check_fit` passed.
 
     Raises
     ------

@@ -138,7 +138,9 @@ def _own_text(value: Any, own: dict[tuple[str, str], Any], argument: str) -> Any
         return name
     if ":" in name:
         raise ValueError(f"the name of an optimizer that is saved cannot have a colon, got {name!r}")
-    return text_of(value)
+    text = text_of(value)
+    named("optimizer", text, {name: value})  # as it will be read
+    return text
 
 
 def references(value: Any) -> Iterator[Any]:

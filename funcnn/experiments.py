@@ -42,6 +42,8 @@ def _plain(value: Any) -> Any:
     """
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, str | int | float | None):
+        return value
     if isinstance(value, list | tuple | range | np.ndarray):
         return tuple(_plain(one) for one in value)
     for kind, table in ((Activation, ACTIVATIONS), (Loss, LOSSES), (Optimizer, OPTIMIZERS)):

@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import reprlib
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from . import validation
-from .consistency import check_numbers, check_shapes_of, typed
+from .consistency import check_fit, check_numbers, typed
 from .contents import OWN, VERSION, Given, decode, encode, given, references, unknown
 from .experiments import Run
 from .metrics import decision
@@ -55,7 +56,7 @@ def save(path: str | os.PathLike[str], record: Params | Run) -> None:
     if not isinstance(record, Params | Run):
         raise TypeError(f"save(path, record) takes Params or a Run as record, got {type(record).__name__}")
     whole = typed(record)
-    check_shapes_of(whole)
+    check_fit(whole)
     check_numbers(whole)
     content, arrays = encode(whole)
     header = {"format": "funcnn", "version": VERSION, "record": content}
@@ -106,11 +107,11 @@ def load(
     with _opened(path) as file:
         room = LEAST + os.fstat(file.fileno()).st_size
         with _damage(name):
-            archive = zipfile.ZipFile(file)
+            archive = _archive(file)
             header = _header(archive, HEADER_ROOM * room)
         version = header["version"]
         if type(version) is not int or version not in range(1, VERSION + 1):
-            raise ValueError(f"{name} is of version {version!r}, this funcnn reads versions 1 to {VERSION}")
+            raise ValueError(f"{name} is of version {reprlib.repr(version)}, this funcnn reads versions 1 to {VERSION}")
         with _damage(name):
             missing = dict.fromkeys(unknown(header["record"], own))
         if missing:
@@ -128,10 +129,22 @@ def _asked(name: str, missing: list[tuple[str, str]]) -> str:
 
 @contextlib.contextmanager
 def _damage(name: str) -> Iterator[None]:
-    """Let whatever goes wrong with bytes that anybody may have written end in one ValueError that names the file.
+    """Let what is refused in a file end in one ValueError that names it.
 
-    What decoders raise has no end: zipfile's RuntimeError, NotImplementedError and struct.error, zlib's own, NumPy's
-    TokenError, RecursionError of json. Only what the machine is to blame for passes, which is the reading itself.
+    Checks raise ValueError and TypeError, names that are not there KeyError, and JSON may be too deep to walk through.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(f"{name} holds no network and no run, or is damaged: {_said(error)}") from error
+
+
+@contextlib.contextmanager
+def _decoding() -> Iterator[None]:
+    """Let whatever a decoder raises be a ValueError: over bytes that anybody may have written, that has no end.
+
+    zipfile raises RuntimeError, NotImplementedError and struct.error, zlib its own, NumPy's heads TokenError and
+    RecursionError, json that too. Only what the machine is to blame for passes.
     """
     try:
         yield
@@ -140,7 +153,7 @@ def _damage(name: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which is a place before the file's begin
             raise
-        raise ValueError(f"{name} holds no network and no run, or is damaged: {_said(error)}") from error
+        raise ValueError(_said(error)) from error
 
 
 def _said(error: Exception) -> str:
@@ -160,6 +173,11 @@ def _check_regular(path: str | os.PathLike[str]) -> None:
         raise ValueError(f"{os.fspath(path)} is no file but a pipe or a device")
 
 
+@_decoding()
+def _archive(file: IO[bytes]) -> zipfile.ZipFile:
+    return zipfile.ZipFile(file)
+
+
 @attrs.frozen
 class Entry:
     """An array in an archive, of which nothing but its own head has been read."""
@@ -171,6 +189,7 @@ class Entry:
     dtype: np.dtype[Any]
 
 
+@_decoding()
 def _entry(archive: zipfile.ZipFile, key: Any, kinds: str) -> Entry:
     """Return what an entry says of its array, if that is of these kinds and as large as the archive says."""
     info = archive.getinfo(f"{key}.npy")
@@ -191,6 +210,7 @@ def _entry(archive: zipfile.ZipFile, key: Any, kinds: str) -> Entry:
     return Entry(info, begin, shape, "F" if fortran else "C", dtype)
 
 
+@_decoding()
 def _read(archive: zipfile.ZipFile, entry: Entry, array: Array) -> None:
     """Read the numbers of an entry into an array of its shape, which is read-only from then on."""
     content = archive.read(entry.info)
@@ -198,6 +218,7 @@ def _read(archive: zipfile.ZipFile, entry: Entry, array: Array) -> None:
     read_only(array)
 
 
+@_decoding()
 def _header(archive: zipfile.ZipFile, room: int) -> dict[str, Any]:
     """Return the header of an archive that says that it is ours."""
     entry = _entry(archive, "header", "U")
@@ -223,7 +244,7 @@ def _record(archive: zipfile.ZipFile, content: Any, own: Given, version: int, ro
     if not isinstance(decoded, Params | Run):
         raise TypeError(f"it holds {type(decoded).__name__}")
     record = typed(decoded)
-    check_shapes_of(record)
+    check_fit(record)
     for key, entry in entries.items():
         _read(archive, entry, arrays[key])
     check_numbers(record)

@@ -114,7 +114,7 @@ DAMAGED = {
     "fields": lambda path: repacked(
         path, with_head("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2, 3), }")
     ),
-    "deep json": lambda path: with_text(path, lambda text: text[:-1] + ', "deep": ' + "[" * 10**5 + "]" * 10**5 + "}"),
+    "deep json": lambda path: with_text(path, lambda text: f'{text[:-1]}, "deep": {nested(10**5)}}}'),
     "deep record": lambda path: with_text(
         path, lambda text: text.replace("[", "[" * 900, 1).replace("]", "]" * 900, 1)
     ),

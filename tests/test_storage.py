@@ -12,6 +12,8 @@ import array_api_strict
 import attrs
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import funcnn
 from damage import contents
@@ -111,6 +113,48 @@ def test_the_same_record_gives_the_same_bytes(name, tmp_path):
     assert sorted(tmp_path.iterdir()) == [first, second]
 
 
+def several(values):
+    """One value, or two or a tuple of one: an ensemble."""
+    return st.one_of(values, st.lists(values, min_size=2, max_size=2), st.lists(values, min_size=1, max_size=1))
+
+
+ACTS = st.sampled_from(["relu", "tanh", "identity", funcnn.ACTIVATIONS["sine"], CUBE])
+#: Whatever may be run on the toy sets.
+EXPERIMENTS = st.fixed_dictionaries(
+    {
+        "data": st.sampled_from(["xor", "linear"]),
+        "hidden": st.lists(st.integers(1, 3), max_size=2),
+        "act": ACTS,
+        "out_act": st.one_of(st.none(), ACTS),
+        "loss": st.sampled_from(["half_sse", "huber", funcnn.LOSSES["mae"], QUARTIC]),
+        "optimizer": st.sampled_from(["sgd", "adam:0.5", funcnn.OPTIMIZERS["rprop"], AVERAGED]),
+        "schedule": st.sampled_from(["constant", "cosine:50,0.1", slower]),
+        "lr": several(st.sampled_from([0.001, 1, 30.0])),
+        "batch_size": st.sampled_from([20, "full"]),
+        "clip": st.sampled_from([None, 1, 0.5]),
+        "l2": st.sampled_from([0, 0.01]),
+        "shuffle": st.booleans(),
+        "seed": several(st.integers(0, 2**70)),
+        "data_seed": several(st.integers(0, 9)),
+        "log_every": st.integers(1, 4),
+    },
+    optional={"bias": st.just(True), "scheme": st.sampled_from(["he:2", "zeros"])},
+)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fields=EXPERIMENTS, resumed=st.booleans())
+def test_every_run_comes_back_equal(fields, resumed, path, bits):
+    run = funcnn.run(Experiment(**fields, epochs=3, engine="numpy"))
+    run = funcnn.resume(run, 2) if resumed else run
+    members = run.history.loss.shape[1] if run.history.loss.ndim > 1 else 0
+    for one in [run, *(funcnn.member(run, k) for k in range(members))]:
+        funcnn.save(path, one)
+        back = funcnn.load(path, **OWN)
+        assert back == one
+        assert bits(back) == bits(one)
+
+
 # --- what is one's own -----------------------------------------------------------------------------------------------
 
 #: Experiments with something of one's own, and the arguments of load that give it back.
@@ -154,11 +198,11 @@ def test_what_is_ones_own_is_asked_for_all_at_once_and_by_name(name, path):
     funcnn.save(path, run_of(**fields))
     names = {"activations": "the activation 'cube'", "losses": "the loss 'quartic'"}
     names |= {"optimizers": "the optimizer 'averaged'", "schedules": "the schedule 'slower'"}
-    for given in [(), *((one,) for one in arguments if len(arguments) > 1)]:
+    for some in [(), *((one,) for one in arguments if len(arguments) > 1)]:
         with pytest.raises(ValueError, match=r"net\.npz: the .* not built in: hand (it|them) to load") as error:
-            funcnn.load(path, **{argument: OWN[argument] for argument in given})
+            funcnn.load(path, **{argument: OWN[argument] for argument in some})
         for argument in OWN:
-            asked = argument in arguments and argument not in given
+            asked = argument in arguments and argument not in some
             assert (names[argument] in str(error.value)) is asked
             assert (f"{argument}=[…]" in str(error.value)) is asked
 
@@ -204,6 +248,7 @@ NAMELESS = {
     "a loss's": ({"loss": attrs.evolve(QUARTIC, name="mse")}, "loss 'mse' is one's own"),
     "an optimizer's": ({"optimizer": ADAM}, "optimizer 'adam' is one's own"),
     "a colon": ({"optimizer": attrs.evolve(AVERAGED, name="my:own")}, "cannot have a colon"),
+    "an endless constant": ({"optimizer": attrs.evolve(AVERAGED, hyper=(np.inf,))}, "finite numbers"),
     "no text": ({"loss": attrs.evolve(QUARTIC, name=5)}, "name of the loss must be text, got 5"),
     "a schedule without": ({"schedule": lambda t: 1 / t}, "schedule .* by its name, and <function .* has none"),
 }
@@ -236,7 +281,7 @@ def test_what_is_of_the_tables_is_its_name_in_an_experiment(path):
     assert funcnn.load(path) == run
 
 
-@pytest.mark.parametrize("act", [funcnn.ACTIVATIONS["relu"], "identity", CUBE], ids=str)
+@pytest.mark.parametrize("act", [funcnn.ACTIVATIONS["relu"], "identity", CUBE], ids=["table", "alias", "own"])
 def test_a_layer_keeps_its_activation_as_it_was_said(act, path):
     params = Params([Layer(np.ones((2, 1)), None, act)])
     funcnn.save(path, params)
