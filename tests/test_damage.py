@@ -503,3 +503,13 @@ def test_plot_makes_nothing_where_not_all_pictures_can_be_drawn(tmp_path):
     assert result.exit_code == 2
     assert result.stdout == ""
     assert not (tmp_path / "pictures").exists()
+
+
+def test_a_file_whose_name_is_no_text_gives_weights_and_a_run_that_is_written(tmp_path):
+    path = tmp_path / os.fsdecode(b"w\xff.npz")
+    funcnn.save(path, funcnn.init((2, 3, 3, 1), seed=1))
+    words = ["run", "xor", "--epochs", "1", "--no-plots", "--params", str(path), "--out", str(tmp_path / "out")]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert funcnn.load(tmp_path / "out" / "run.npz").experiment.start == "w\ufffd.npz"
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["experiment"]["start"] == "w\ufffd.npz"
