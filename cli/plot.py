@@ -16,18 +16,15 @@ def plot(file: Path, out: Path | None, form: str) -> None:
     """Draw the pictures of a saved run again, from the file alone."""
     with users_mistakes():
         result = load_run(file)
-        out = out or file.parent
-        out.mkdir(parents=True, exist_ok=True)
-        for path in draw(result, out, form):
-            click.echo(path)
+        click.echo("\n".join(map(str, draw(result, out or file.parent, form))))
 
 
 def draw(result: Any, out: Path, form: str) -> list[Path]:
-    """Draw the pictures of a run into a folder and return their paths."""
+    """Draw the pictures of a run into a folder and return their paths; nothing is made unless all can be drawn."""
     from funcnn import plotting
 
-    paths = []
-    for name, picture in plotting.PICTURES.items():
-        paths.append(out / f"{name}.{form}")
-        plotting.save(picture(result), paths[-1])
-    return paths
+    figures = {out / f"{name}.{form}": picture(result) for name, picture in plotting.PICTURES.items()}
+    out.mkdir(parents=True, exist_ok=True)
+    for path, figure in figures.items():
+        plotting.save(figure, path)
+    return list(figures)

@@ -97,7 +97,7 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
     params = load_params(start) if start else None
     experiment = funcnn.Experiment(**{**(_settled(params) if params else {}), **given})
     funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made
-    started: dict[str, Any] = {"start": params, "start_name": start.name} if start else {}
+    started: dict[str, Any] = {"start": params, "start_name": click.format_filename(start.name)} if start else {}
     return experiment.epochs, functools.partial(funcnn.run, experiment, **started)
 
 

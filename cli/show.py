@@ -31,7 +31,9 @@ def show(file: Path, as_json: bool) -> None:
                 ]
             ),
         }
-        for name, value in rows.items():
-            click.echo(f"{name:<12} {','.join(map(str, value)) if isinstance(value, tuple) else value}")
+        facts = [
+            f"{name:<12} {','.join(map(str, value)) if isinstance(value, tuple) else value}"
+            for name, value in rows.items()
+        ]
         lines = [*listing.log_lines(result), listing.result_line(result), *listing.diagnosis_lines(result)]
-        click.echo("\n".join(lines))
+        click.echo("\n".join([*facts, *lines]))

@@ -8,12 +8,27 @@ import attrs
 import numpy as np
 
 from . import engines, losses, validation
+from .activations import ACTIVATIONS
 from .data import dataset
-from .losses import loss_named, report_of
+from .losses import LOSSES, loss_named, report_of
 from .metrics import accuracy, decision
 from .network import forward, init
-from .optimizers import shapes
-from .records import Array, Dataset, Decision, History, Params, State, arrays, map_arrays, read_only
+from .optimizers import OPTIMIZERS, shapes
+from .records import (
+    Activation,
+    Array,
+    Dataset,
+    Decision,
+    History,
+    Loss,
+    Optimizer,
+    Params,
+    State,
+    arrays,
+    map_arrays,
+    read_only,
+)
+from .schedules import SCHEDULES, Schedule
 from .training import train
 
 #: The smallest seed with which XOR and linear reach 100 % with sigmoid and ReLU learns XOR, all at the defaults.
@@ -21,12 +36,33 @@ DEFAULT_SEED = 14
 
 
 def _plain(value: Any) -> Any:
-    """Return sequences as tuples and NumPy's numbers as Python's, so that experiments hash and become JSON."""
+    """Return an experiment's field as data that hash and become JSON.
+
+    Sequences are tuples, NumPy's numbers are Python's, and what is of the tables is its name there.
+    """
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, str | int | float | None):
+        return value
     if isinstance(value, list | tuple | range | np.ndarray):
         return tuple(_plain(one) for one in value)
-    return value
+    for kind, table in ((Activation, ACTIVATIONS), (Loss, LOSSES), (Optimizer, OPTIMIZERS)):
+        if isinstance(value, kind) and validation.of_table(value, table):
+            return value.name if value == table[value.name] else text_of(value)
+    return next((name for name, function in SCHEDULES.items() if function is value), value)
+
+
+def text_of(record: Any) -> str:
+    """Return the text that names an activation, a loss or an optimizer, its numbers included: "adam:0.9,0.999,1e-08".
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> text_of(funcnn.OPTIMIZERS["momentum"])
+    'momentum:0.9'
+    """
+    numbers = ",".join(repr(float(number)) for number in getattr(record, "hyper", ()))
+    return f"{record.name}:{numbers}" if numbers else str(record.name)
 
 
 def _plain_fields(_: type, fields: list[Any]) -> list[Any]:
@@ -35,12 +71,13 @@ def _plain_fields(_: type, fields: list[Any]) -> list[Any]:
 
 @attrs.frozen(field_transformer=_plain_fields)
 class Experiment:
-    """A training run described as data: hashable, and JSON by `attrs.asdict`.
+    """A training run described as data: hashable, and JSON by `attrs.asdict` where all that it names is built in.
 
     The fields are arguments of `init` and `train`. ``hidden`` are the widths of the hidden layers, ``data_seed`` draws
     the data, and ``seed`` the initial weights; several of these, or several rates ``lr``, make an ensemble: one per
     member, and what is given once is every member's. ``scheme``, ``bias_init``, ``optimizer`` and ``schedule`` are
-    names, perhaps followed by numbers: "adam:0.9,0.99".
+    names, perhaps followed by numbers: "adam:0.9,0.99". Activations, loss and optimizer may be records of one's own,
+    and the schedule a function.
 
     ``start`` says where the initial weights were taken from if no seed drew them, and ``start_sha256`` which they were
     (see `weights_sha256`). An experiment that says so runs from these weights only.
@@ -48,15 +85,15 @@ class Experiment:
 
     data: str = "xor"
     hidden: tuple[int, ...] = (3, 3)
-    act: str | tuple[str, ...] = "sigmoid"
-    out_act: str | None = None
+    act: str | Activation | tuple[str | Activation, ...] = "sigmoid"
+    out_act: str | Activation | None = None
     bias: bool = False
     scheme: str = "normal"
     bias_init: str | None = None
-    loss: str = "half_sse"
-    optimizer: str = "sgd"
+    loss: str | Loss = "half_sse"
+    optimizer: str | Optimizer = "sgd"
     lr: float | tuple[float, ...] = 0.1
-    schedule: str = "constant"
+    schedule: str | Schedule = "constant"
     epochs: int = 9000
     batch_size: int | str = 1
     clip: float | None = None
@@ -145,7 +182,7 @@ def resume(
     Raises
     ------
     ValueError, TypeError
-        If ``epochs`` is not a whole number of at least 1.
+        If ``epochs`` is not a whole number of at least 1, or the run's history does not say how it stands.
 
     Examples
     --------
@@ -158,6 +195,8 @@ def resume(
     e = attrs.evolve(run.experiment, epochs=run.experiment.epochs + validation.whole("epochs", epochs, least=1))
     settings = _settings(e, run.decision, threads, progress)
     state: Any = run.history.state
+    if state is None:
+        raise ValueError("run cannot go on: its history has no state")
     lead = np.shape(state.running)
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (run.train.x, run.train.y))
     params, more = train(state, x, y, epochs=epochs, engine=run.history.engine, **settings)

@@ -26,6 +26,22 @@ def read_only_view(array: Array) -> Array:
     return read_only(array.view()) if isinstance(array, np.ndarray) else array
 
 
+def _kept(value: Any) -> Any:
+    """Return a field's value with its arrays read-only; an array that others may write to is seen through a view."""
+    if isinstance(value, tuple):
+        return tuple(map(_kept, value))
+    return read_only_view(value) if isinstance(value, np.ndarray) and value.flags.writeable else value
+
+
+def _again(record: type, *fields: Any) -> Any:
+    return record(*map(_kept, fields))
+
+
+def _reduced(record: Any) -> tuple[Any, ...]:
+    """Tell pickle and copy how to make a record again: what NumPy makes of a read-only array can be written to."""
+    return _again, (type(record), *attrs.astuple(record, recurse=False))
+
+
 def _same(left: Array, right: Array) -> bool:
     return left is right or (left is not None and right is not None and np.array_equal(left, right, equal_nan=True))
 
@@ -199,6 +215,8 @@ class Layer:
     b: Array | None = _array(None)
     act: str | Activation = "sigmoid"
 
+    __reduce__ = _reduced
+
 
 def _tuple(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     return tuple(layers)
@@ -242,6 +260,8 @@ class Trace:
     grads: Params
     value: Array = _array()
 
+    __reduce__ = _reduced
+
 
 @attrs.frozen
 class Dataset:
@@ -250,6 +270,8 @@ class Dataset:
     x: Array = _array()
     y: Array = _array()
     name: str = "data"
+
+    __reduce__ = _reduced
 
 
 @attrs.frozen
@@ -278,6 +300,8 @@ class State:
     epoch: int = 0
     running: Array = _array(True)
     rule: str = ""
+
+    __reduce__ = _reduced
 
 
 @attrs.frozen
@@ -320,3 +344,5 @@ class History:
     state: State | None = None
     best: "tuple[Array, Params] | None" = attrs.field(default=None, eq=attrs.cmp_using(eq=_same_pair))
     engine: str = ""
+
+    __reduce__ = _reduced

@@ -1,6 +1,9 @@
 """Records: frozen, compared by value, and what experiments are as data."""
 
+import copy
 import json
+import pickle
+from typing import Any
 
 import attrs
 import numpy as np
@@ -141,3 +144,72 @@ def test_member_names_the_experiment_of_its_solo_run():
     one_seed = funcnn.run(Experiment(seed=4, lr=(0.1, 0.3), epochs=3))
     assert funcnn.member(one_seed, 1).experiment == Experiment(seed=4, lr=0.3, epochs=3)
     assert funcnn.member(one_seed, -1) == funcnn.member(one_seed, 1)
+
+
+# --- copies and pickles ----------------------------------------------------------------------------------------------
+
+
+def arrays(value):
+    """Return all arrays in a record, however deep."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    if isinstance(value, tuple):
+        return [array for one in value for array in arrays(one)]
+    fields = attrs.fields(type(value)) if attrs.has(type(value)) else ()
+    return [array for field in fields for array in arrays(getattr(value, field.name))]
+
+
+def watched_run(seed):
+    """Return a run whose history has all that a history may have."""
+    run = funcnn.run(Experiment(epochs=2, engine="numpy", seed=seed, bias=True))
+    data = run.train
+    _, history = funcnn.train(
+        run.params, data.x, data.y, epochs=2, engine="numpy", optimizer="adam", validation=(data.x, data.y)
+    )
+    return attrs.evolve(run, history=history)
+
+
+SOLO, MANY = watched_run(1), watched_run((1, 2))
+WITH_ARRAYS = {
+    "Layer": SOLO.params.layers[0],
+    "Params": SOLO.params,
+    "Dataset": SOLO.train,
+    "State": MANY.history.state,
+    "History": MANY.history,
+    "Run": SOLO,
+    "Run of an ensemble": MANY,
+    "Trace": funcnn.backprop(MANY.params, MANY.train.x, MANY.train.y),
+}
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{f"pickle {p}": lambda one, p=p: pickle.loads(pickle.dumps(one, p)) for p in range(pickle.HIGHEST_PROTOCOL + 1)},
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("name", WITH_ARRAYS)
+def test_copies_are_equal_and_as_read_only(name, how, bits):
+    record = WITH_ARRAYS[name]
+    again = COPIES[how](record)
+    assert type(again) is type(record)
+    assert again == record
+    assert bits(again) == bits(record)
+    assert len(arrays(again)) == len(arrays(record)) > 0
+    assert not any(array.flags.writeable for array in arrays(again))
+
+
+def test_every_record_with_arrays_is_looked_at():
+    kinds = [kind for kind in vars(funcnn.records).values() if attrs.has(kind)]
+    with_arrays = {kind.__name__ for kind in kinds if Any in [field.type for field in attrs.fields(kind)]}
+    assert {"Layer", "History"} < with_arrays <= set(WITH_ARRAYS)
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_of_what_one_may_write_to_leaves_it_so(how):
+    w = np.ones((2, 1))
+    again = COPIES[how](Layer(w))
+    assert w.flags.writeable
+    assert not again.w.flags.writeable
+    w[0] = 7
+    assert again.w[0] == (7 if how == "copy" else 1)
