@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from .edge import RUN_FILE, load_run, users_mistakes
+from .process import folder
 
 
 @click.command()
@@ -16,18 +17,25 @@ def plot(file: Path, out: Path | None, form: str) -> None:
     """Draw the pictures of a saved run again, from the file alone."""
     with users_mistakes():
         result = load_run(file)
-        out = out or file.parent
-        out.mkdir(parents=True, exist_ok=True)
-        for path in draw(result, out, form):
-            click.echo(path)
+        with folder(out or file.parent) as out:
+            for path in draw(result, out, form):
+                click.echo(path)
 
 
 def draw(result: Any, out: Path, form: str) -> list[Path]:
     """Draw the pictures of a run into a folder and return their paths."""
-    from funcnn import plotting
-
-    paths = []
+    plotting, paths = pictures(), []
     for name, picture in plotting.PICTURES.items():
         paths.append(out / f"{name}.{form}")
         plotting.save(picture(result), paths[-1])
     return paths
+
+
+def pictures() -> Any:
+    """Return funcnn's pictures, or say that matplotlib, which draws them, is not well."""
+    try:
+        from funcnn import plotting
+    except Exception as error:  # whatever a damaged installation raises
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise click.ClickException(f"matplotlib, which draws the pictures, does not start ({said})") from error
+    return plotting
