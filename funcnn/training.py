@@ -12,7 +12,7 @@ import numpy as np
 from . import engines, losses, memory
 from . import validation as edge
 from .engines import Data, Engine, Parts, Reports, Shapes
-from .engines.contract import constant, numbers
+from .engines.contract import numbers
 from .fold import check_state, scan, selected
 from .losses import loss_named
 from .metrics import decision as decided
