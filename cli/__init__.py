@@ -3,9 +3,12 @@
 Only Click is imported here; what a command needs, it imports when it runs, so that ``funcnn --help`` answers at once.
 """
 
+import sys
+from typing import NoReturn
+
 import click
 
-from .edge import survive_any_encoding
+from . import process
 from .list import list_names
 from .plot import plot
 from .reproduce import reproduce
@@ -22,10 +25,17 @@ Examples:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXAMPLES)
 @click.version_option(package_name="funcnn")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Train, show and trust small neural networks."""
-    survive_any_encoding()
+    context.with_resource(process.warnings_in_a_line())
 
 
 for command in (run, plot, show, list_names, reproduce):
     main.add_command(command)
+
+
+def entry() -> NoReturn:
+    """Be the program ``funcnn``."""
+    process.survive_any_encoding()
+    sys.exit(process.ended_well(main))

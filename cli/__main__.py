@@ -1,5 +1,5 @@
 """``python -m funcnn_cli``."""
 
-from . import main
+from . import entry
 
-main(prog_name="funcnn")
+entry()

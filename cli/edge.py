@@ -1,7 +1,9 @@
 """What the commands share at their edge: users' mistakes as one-line errors, progress on a terminal only, arguments."""
 
 import contextlib
-import io
+import logging
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,13 +13,6 @@ import click
 
 #: The argument of the commands that look at a saved run.
 RUN_FILE = click.argument("file", metavar="RUN.npz", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-
-
-def survive_any_encoding() -> None:
-    """Let a letter that the terminal's encoding lacks be written as its number, which JSON reads as that letter."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager
@@ -30,18 +25,65 @@ def users_mistakes() -> Iterator[None]:
     except BrokenPipeError:  # whoever reads has had enough, which Click ends quietly
         raise
     except MemoryError as error:
-        raise click.ClickException("there is not enough memory for this") from error
+        raise click.ClickException(": ".join(filter(None, ["there is not enough memory", str(error)]))) from error
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+        said = error.strerror or str(error)
+        raise click.ClickException(f"{error.filename}: {said}" if error.filename else said) from error
 
 
 @contextlib.contextmanager
 def progress(epochs: int, label: str, *, hidden: bool = False) -> Iterator[Callable[[int], Any]]:
     """Show a bar on a terminal's stderr; give a function to call with the number of epochs done."""
-    with click.progressbar(
-        length=max(epochs, 1), label=label, file=sys.stderr, hidden=hidden or not sys.stderr.isatty()
-    ) as bar:
-        yield lambda done: bar.update(done - bar.pos)
+    if hidden or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    bar: Any = click.progressbar(length=max(epochs, 1), label=label, file=sys.stderr)
+
+    def done(count: int) -> None:
+        bar.label = label
+        _fit(bar)
+        bar.update(count - bar.pos)
+
+    _fit(bar)
+    with bar, _heard(bar):
+        yield done
+
+
+def _fit(bar: Any) -> None:
+    """Leave out of a bar what does not fit a line of the terminal: longer ones would be left standing at each step."""
+    given = "COLUMNS" in os.environ
+    columns = shutil.get_terminal_size().columns if given else os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    longest = len("compiling once")
+    room = columns - longest - len("  []  100%  1d 00:00:00") - 1
+    label = "%(label)s  " if columns > longest + len("  100%") else ""
+    bar.width, bar.show_eta = min(36, room), room >= 5
+    bar.bar_template = label + ("[%(bar)s]  " if room >= 5 else "") + "%(info)s"
+
+
+class Label(logging.Handler):
+    """Shows what the library says that it is doing, in the place of a bar's label."""
+
+    def __init__(self, bar: Any) -> None:
+        super().__init__()
+        self.bar = bar
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show it until the next step."""
+        self.bar.label = record.getMessage()
+        self.bar.render_progress()
+
+
+@contextlib.contextmanager
+def _heard(bar: Any) -> Iterator[None]:
+    logger, handler = logging.getLogger("funcnn"), Label(bar)
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 class Listed(click.ParamType[Any]):

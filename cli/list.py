@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from .edge import users_mistakes
+
 #: Which function of a table's record says in its docstring what the entry is; other entries are such functions.
 SAYING = {"activations": "apply", "losses": "value", "optimizers": "update"}
 #: How many arguments of a table's functions are not numbers that may follow the name.
@@ -20,26 +22,27 @@ def list_names(long: bool, as_json: bool) -> None:
 
     Numbers may follow the names of optimizers, schedules and initialisers: adam:0.9,0.99.
     """
-    import funcnn
-    from funcnn.engines import NAMES
-    from funcnn.lab import SUITES
+    with users_mistakes():
+        import funcnn
+        from funcnn.engines import NAMES
+        from funcnn.lab import SUITES
 
-    from . import listing
+        from . import listing
 
-    tables = {
-        "activations": funcnn.ACTIVATIONS,
-        "losses": funcnn.LOSSES,
-        "optimizers": funcnn.OPTIMIZERS,
-        "schedules": funcnn.SCHEDULES,
-        "initialisers": funcnn.INITIALIZERS,
-    }
-    names = {
-        "data sets": list(funcnn.DATASETS),
-        **{kind: _described(kind, table) if long else list(table) for kind, table in tables.items()},
-        "engines": list(NAMES),
-        "experiments": list(SUITES),
-    }
-    click.echo(listing.to_json(names) if as_json else "".join(_lines(names)), nl=False)
+        tables = {
+            "activations": funcnn.ACTIVATIONS,
+            "losses": funcnn.LOSSES,
+            "optimizers": funcnn.OPTIMIZERS,
+            "schedules": funcnn.SCHEDULES,
+            "initialisers": funcnn.INITIALIZERS,
+        }
+        names = {
+            "data sets": list(funcnn.DATASETS),
+            **{kind: _described(kind, table) if long else list(table) for kind, table in tables.items()},
+            "engines": list(NAMES),
+            "experiments": list(SUITES),
+        }
+        click.echo(listing.to_json(names) if as_json else "".join(_lines(names)), nl=False)
 
 
 def _described(kind: str, table: Any) -> dict[str, str]:

@@ -71,7 +71,7 @@ def _said(diagnosis: funcnn.Diagnosis) -> dict[str, Any]:
 
 
 def to_json(value: Any) -> str:
-    """Return JSON text; numbers that are not finite become null, which JSON has no word for."""
+    """Return JSON text, in ASCII, which any terminal takes; numbers that are not finite have no word in it: null."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -80,7 +80,7 @@ def to_json(value: Any) -> str:
             return [plain(one) for one in value]
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    return json.dumps(plain(value), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(plain(value), indent=1) + "\n"
 
 
 def history_csv(run: Run) -> str:

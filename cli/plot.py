@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from .edge import RUN_FILE, load_run, users_mistakes
+from .process import folder
 
 
 @click.command()
@@ -16,15 +17,24 @@ def plot(file: Path, out: Path | None, form: str) -> None:
     """Draw the pictures of a saved run again, from the file alone."""
     with users_mistakes():
         result = load_run(file)
-        click.echo("\n".join(map(str, draw(result, out or file.parent, form))))
+        with folder(out or file.parent) as out:
+            click.echo("\n".join(map(str, draw(result, out, form))))
 
 
 def draw(result: Any, out: Path, form: str) -> list[Path]:
-    """Draw the pictures of a run into a folder and return their paths; nothing is made unless all can be drawn."""
-    from funcnn import plotting
-
+    """Draw the pictures of a run into a folder and return their paths; nothing is written unless all can be drawn."""
+    plotting = pictures()
     figures = {out / f"{name}.{form}": picture(result) for name, picture in plotting.PICTURES.items()}
-    out.mkdir(parents=True, exist_ok=True)
     for path, figure in figures.items():
         plotting.save(figure, path)
     return list(figures)
+
+
+def pictures() -> Any:
+    """Return funcnn's pictures, or say that matplotlib, which draws them, is not well."""
+    try:
+        from funcnn import plotting
+    except Exception as error:  # whatever a damaged installation raises
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise click.ClickException(f"matplotlib, which draws the pictures, does not start ({said})") from error
+    return plotting

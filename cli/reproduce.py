@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from .edge import progress, users_mistakes
+from .plot import pictures
+from .process import folder, note
 
 
 @click.command()
@@ -27,19 +29,20 @@ def reproduce(ids: tuple[str, ...], seeds: int, out: Path, jobs: int | None, as_
     Prints a table and writes the pictures and a page: README.md for the whole report, ID.md for some of it.
     """
     with users_mistakes():
+        pictures()
         from funcnn import lab
         from funcnn.lab import page
 
         from . import listing
 
         names = lab.chosen(*ids)
-        out.mkdir(parents=True, exist_ok=True)
-        _forewarn(names, seeds, jobs)
-        with progress(sum(experiment.epochs for experiment, _ in lab.ensembles(names)), "training") as done:
-            reproduction = lab.reproduce(*names, seeds=seeds, threads=jobs, progress=done)
-        command = " ".join(["funcnn reproduce", *(names if ids else []), f"--seeds {seeds}"])
-        text, figures = page.render(reproduction, command)
-        _write(out, "-".join(names) if ids else "README", text, figures)
+        with folder(out):
+            _forewarn(names, seeds, jobs)
+            with progress(sum(experiment.epochs for experiment, _ in lab.ensembles(names)), "training") as done:
+                reproduction = lab.reproduce(*names, seeds=seeds, threads=jobs, progress=done)
+            command = " ".join(["funcnn reproduce", *(names if ids else []), f"--seeds {seeds}"])
+            text, figures = page.render(reproduction, command)
+            _write(out, "-".join(names) if ids else "README", text, figures)
         if as_json:
             click.echo(listing.to_json(lab.summary(reproduction)), nl=False)
             return
@@ -49,17 +52,18 @@ def reproduce(ids: tuple[str, ...], seeds: int, out: Path, jobs: int | None, as_
 
 
 def _forewarn(names: list[str], seeds: int, jobs: int | None) -> None:
-    """Without numba, measure a few epochs and say how long the whole will take and what would make it faster."""
+    """Where a faster engine is missing, measure a few epochs, and say how long all will take and what would help."""
     from funcnn import lab
     from funcnn.engines import absent
 
-    if not absent():
+    missing = absent()
+    if not missing:
         return
+    package, extra = next(iter(missing.values()))
     minutes = lab.seconds(*names, seeds=seeds, threads=jobs) / 60
-    click.echo(
-        f"numba is not installed: this will take about {minutes:.1f} minutes. pip install 'funcnn[fast]' makes it many"
-        " times faster.",
-        err=True,
+    note(
+        f"{package} is not installed: this will take about {minutes:.1f} minutes. pip install 'funcnn[{extra}]' makes"
+        " it many times faster."
     )
 
 
@@ -71,7 +75,7 @@ def _write(out: Path, name: str, text: str, figures: Mapping[str, Any]) -> None:
     for file, figure in figures.items():
         plotting.save(figure, out / file)
     write_file(out / f"{name}.md", text.encode())
-    click.echo(f"wrote {len(figures)} pictures and a page to {out}", err=True)
+    note(f"wrote {len(figures)} pictures and a page to {out}")
 
 
 def _table(rows: list[dict[str, Any]], seeds: int) -> str:

@@ -1,5 +1,6 @@
 """``funcnn run``: train one network and show what came of it."""
 
+import contextlib
 import functools
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import click
 
 from .edge import Listed, load_run, progress, users_mistakes
-from .plot import draw
+from .plot import draw, pictures
+from .process import folder, note
 
 #: What options take whose names may have numbers of their own.
 NUMBERED = "NAME[:NUMBER,…]"
@@ -69,14 +71,15 @@ def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any
 
         given = {name: value for name, value in fields.items() if value is not None}
         epochs, train = _resumed(**given) if "resume" in given else _described(**given)
-        if out:
-            out.mkdir(parents=True, exist_ok=True)
-        with progress(epochs, "training", hidden=quiet or as_json) as done:
-            result = train(progress=done)
-        if out:
-            write(result, out, plots=plots)
-            if not (quiet or as_json):
-                click.echo(f"wrote the run, its tables{' and its pictures' * plots} to {out}", err=True)
+        with folder(out) if out else contextlib.nullcontext():
+            if out and plots:
+                pictures()  # before hours of training
+            with progress(epochs, "training", hidden=quiet or as_json) as done:
+                result = train(progress=done)
+            if out:
+                write(result, out, plots=plots)
+        if out and not (quiet or as_json):
+            note(f"wrote the run, its tables{' and its pictures' * plots} to {out}")
         if as_json:
             click.echo(listing.to_json(listing.summary(result)), nl=False)
             return

@@ -10,6 +10,7 @@
 from .activations import ACTIVATIONS
 from .data import DATASETS, dataset, linear, xor
 from .diagnosis import Diagnosis, diagnose
+from .engines import EngineWarning
 from .experiments import DEFAULT_SEED, Experiment, Run, member, resume, run, scores, weights_sha256
 from .fold import fresh_state, scan, step
 from .initializers import INITIALIZERS
@@ -38,6 +39,7 @@ __all__ = [
     "Dataset",
     "Decision",
     "Diagnosis",
+    "EngineWarning",
     "Experiment",
     "History",
     "Layer",

@@ -1,5 +1,5 @@
 """``python -m funcnn``: the command line."""
 
-from funcnn_cli import main
+from funcnn_cli import entry
 
-main(prog_name="funcnn")
+entry()

@@ -7,13 +7,14 @@ from typing import Any
 import attrs
 import numpy as np
 
-from . import engines, losses, validation
+from . import engines, losses, memory, training, validation
 from .activations import ACTIVATIONS
 from .data import dataset
+from .engines import Shapes
 from .losses import LOSSES, loss_named, report_of
 from .metrics import accuracy, decision
 from .network import forward, init
-from .optimizers import OPTIMIZERS, shapes
+from .optimizers import OPTIMIZERS, optimizer_named, shapes
 from .records import (
     Activation,
     Array,
@@ -44,6 +45,8 @@ def _plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, str | int | float | None):
         return value
+    if isinstance(value, range):
+        memory.check(f"{value!r} as a tuple", memory.NUMBER * len(value))
     if isinstance(value, list | tuple | range | np.ndarray):
         return tuple(_plain(one) for one in value)
     for kind, table in ((Activation, ACTIVATIONS), (Loss, LOSSES), (Optimizer, OPTIMIZERS)):
@@ -150,10 +153,13 @@ def run(
     ------
     ValueError, TypeError
         If a field of the experiment is out of range or unknown, or ``start`` does not fit it.
+    MemoryError
+        If it takes more memory than the machine has.
     """
     e = experiment
+    check_memory(e, max(len(drawn) if isinstance(drawn, tuple) else 0 for drawn in (e.seed, e.lr, e.data_seed)) or None)
     train_set, test_set = dataset(e.data, e.data_seed)
-    sizes = (train_set.x.shape[-1], *_hidden(e.hidden), train_set.y.shape[-1])
+    sizes = _sizes(e, train_set)
     drawn = init(sizes, seed=e.seed, act=e.act, out_act=e.out_act, bias=e.bias, scheme=e.scheme, bias_init=e.bias_init)
     e, start = _started(e, drawn, start, start_name)
     # Several data seeds ask for as many members, even where these share weights and points.
@@ -250,6 +256,28 @@ def _started(e: Experiment, drawn: Params, start: Params | None, name: str) -> t
             f" (SHA-256 {found[:12]}…)"
         )
     return attrs.evolve(e, start=e.start or name, start_sha256=found), start
+
+
+def check_memory(e: Experiment, members: int | None) -> None:
+    """Refuse an experiment with so many members that the machine's memory does not hold, before any is drawn.
+
+    Raises
+    ------
+    MemoryError
+        Saying how many bytes it would take.
+    """
+    data, _ = dataset(e.data)
+    sizes = _sizes(e, data)
+    shapes = Shapes(sizes, (e.bias,) * (len(sizes) - 1), (), members, len(data.x))
+    epochs, every = (validation.whole(name, getattr(e, name), least=1) for name in ("epochs", "log_every"))
+    training.check_memory(shapes, optimizer_named(e.optimizer).slots, epochs, every, 1)
+    if isinstance(e.data_seed, tuple) and members:  # of training and test set, drawn one by one
+        size = 2 * (data.x.nbytes + data.y.nbytes + 2 * memory.ARRAY)
+        memory.check(f"the data of {members:,} members", members * size)
+
+
+def _sizes(e: Experiment, data: Dataset) -> tuple[int, ...]:
+    return data.x.shape[-1], *_hidden(e.hidden), data.y.shape[-1]
 
 
 def _hidden(hidden: Any) -> tuple[int, ...]:

@@ -7,12 +7,12 @@ broadcasts over leading axes, which is what an ensemble is: weights of shape (K,
 
 import functools
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
 import numpy as np
 
-from . import losses, validation
+from . import losses, memory, validation
 from .activations import activation, per_layer
 from .initializers import Initializer, initializer_named
 from .losses import loss_named
@@ -58,6 +58,8 @@ def init(
         If a size is below 1, fewer than two sizes are given, a seed is not a whole number of at least 0, a name
         is unknown, an initialiser's numbers are not those that it takes or too large for the dtype, or ``bias_init``
         is given for a network without biases.
+    MemoryError
+        If the weights are more than the machine's memory holds.
 
     Examples
     --------
@@ -74,11 +76,12 @@ def init(
     of_b = initializer_named("zeros" if bias_init is None else bias_init, "bias_init") if bias else None
     acts = per_layer(act, out_act, len(shapes))
     draw = functools.partial(_drawn, shapes, of_w, of_b, dtype)
+    _check_memory(shapes, bias, len(seed) if isinstance(seed, Sized) else 1)
     if isinstance(seed, Iterable):
-        members = [draw(one) for one in seed]
-        if not members:
+        drawn = [draw(one) for one in seed]
+        if not drawn:
             raise ValueError("seed names no member: expected a whole number or at least one of them")
-        arrays = [np.stack(member) for member in zip(*members, strict=True)]
+        arrays = [np.stack(some) for some in zip(*drawn, strict=True)]
     else:
         arrays = draw(seed)
     pairs = itertools.zip_longest(arrays[: len(shapes)], arrays[len(shapes) :])
@@ -93,6 +96,13 @@ def _shapes(sizes: Sequence[int]) -> list[tuple[int, int]]:
     if len(sizes) < 2:
         raise ValueError(f"sizes must name an input and an output at least, as (2, 1), got {tuple(sizes)}")
     return list(itertools.pairwise(sizes))
+
+
+def _check_memory(shapes: Sequence[tuple[int, int]], bias: bool, members: int) -> None:
+    numbers = sum(fan_in * fan_out + fan_out * bias for fan_in, fan_out in shapes)  # drawn as float64
+    name = "-".join(map(str, [shapes[0][0], *(fan_out for _, fan_out in shapes)]))
+    what = f"a {name} network" if members == 1 else f"an ensemble of {members:,} {name} networks"
+    memory.check(what, members * (8 * numbers + memory.ARRAY * len(shapes)))
 
 
 def _drawn(

@@ -1,6 +1,7 @@
 """Training: a fold over spans of epochs that leaves an immutable history."""
 
 import functools
+import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import attrs
 import numpy as np
 
-from . import engines, losses
+from . import engines, losses, memory
 from . import validation as edge
 from .engines import Data, Engine, Parts, Reports, Shapes
+from .engines.contract import numbers
 from .fold import check_state, scan, selected
 from .losses import loss_named
 from .metrics import decision as decided
@@ -23,6 +25,8 @@ from .schedules import Schedule, schedule_named
 SPAN = 0.1
 #: Numbers in the orders of samples that are drawn for a span.
 ORDERS = 1 << 15
+#: Bytes that the records of a span take, beside what they hold.
+SEGMENT = 1000
 #: Rows of data for which the gradient norm is measured at once.
 ROWS = 256
 
@@ -164,6 +168,8 @@ def train(
         If an argument is out of range, unknown or of a shape that does not fit, if weights are not float64 or float32,
         if weights, x or y hold a value that is not finite, masked or too large for the weights' dtype, or if the loss
         takes logits and the last layer has an activation, or other targets.
+    MemoryError
+        If weights or history are more than the machine's memory holds.
 
     Examples
     --------
@@ -184,6 +190,8 @@ def train(
     marks = _marks(state.epoch, epochs, log_every, snapshots)
     held_rows = 0 if held is None else held.x.shape[-2]
     shapes = engines.shapes_of(state.params, data.x.shape[-2], held_rows, library)
+    ahead = None if stop else marks.stop - state.epoch
+    check_memory(shapes, rule.slots, ahead, marks.logged.step, len(marks.kept))
     chosen = engines.choose(engine, plan, shapes, marks.stop - state.epoch)
     threads = None if threads is None else edge.whole("threads", threads, least=1)
     seed = edge.whole("shuffle_seed", shuffle_seed, least=0) if shuffle or shuffle_seed else 0
@@ -273,7 +281,7 @@ def _plan(
 class Marks:
     """The epochs at which spans are cut: where something is logged or kept, and the end."""
 
-    logged: frozenset[int]
+    logged: range
     kept: frozenset[int]
     stop: int
 
@@ -286,7 +294,39 @@ def _marks(start: int, epochs: Any, log_every: Any, snapshots: Iterable[Any]) ->
         if not start <= epoch <= stop:
             side = f"beyond the last epoch, {stop}" if epoch > stop else f"before the first epoch, {start}"
             raise ValueError(f"snapshot {epoch} lies {side}")
-    return Marks(frozenset(range(-(-start // every) * every, stop, every)), kept, stop)
+    return Marks(range(-(-start // every) * every, stop, every), kept, stop)
+
+
+def check_memory(shapes: Shapes, slots: int, epochs: int | None, log_every: int, kept: int) -> None:
+    """Refuse a run that the machine's memory does not hold.
+
+    Parameters
+    ----------
+    shapes
+        Of the network.
+    slots
+        Of the optimizer.
+    epochs
+        None where it is unknown how many there will be.
+    log_every, kept
+        Epochs between two that are logged, and the number of snapshots.
+
+    Raises
+    ------
+    MemoryError
+        Saying how many bytes it would take.
+    """
+    members, size, layers = shapes.members or 1, np.dtype(shapes.dtype).itemsize, len(shapes.sizes) - 1
+    name = "-".join(map(str, shapes.sizes))
+    what = f"a {name} network" if shapes.members is None else f"{members:,} {name} networks"
+    # Those that an update takes, moves and leaves, and the states that stay.
+    copies = 5 + 3 * slots + kept
+    memory.check(f"training {what}", copies * members * numbers(shapes) * size)
+    if epochs is not None:
+        figures, logs = (4 if shapes.held else 2) * members * size, epochs // log_every
+        # What spans report is held once more where it is put together.
+        history = epochs * (2 * figures + 8) + logs * (SEGMENT + 16 * layers * members)
+        memory.check(f"the history of {epochs:,} epochs of {what}, every {log_every}th logged,", history)
 
 
 def _spans(task: Task, start: int) -> Iterator[range]:
@@ -296,8 +336,8 @@ def _spans(task: Task, start: int) -> Iterator[range]:
     longest = max(1, int(SPAN / seconds))
     if task.shuffle_seed is not None:
         longest = max(1, min(longest, ORDERS // task.shapes.samples))
-    marks = sorted({start, *task.marks.logged, *task.marks.kept, task.marks.stop})
-    for begin, end in itertools.pairwise(marks):
+    others = sorted({start, *task.marks.kept, task.marks.stop})
+    for begin, end in itertools.pairwise(heapq.merge(task.marks.logged, others)):
         for first in range(begin, end, longest):
             yield range(first, min(first + longest, end))
 

@@ -284,6 +284,7 @@ def test_functions_of_ones_own_that_only_broadcast_are_refused(shape):
 
 
 def without_numba(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.setitem(sys.modules, "funcnn.engines.compiled", None)
     monkeypatch.delattr(funcnn.engines, "compiled", raising=False)
 

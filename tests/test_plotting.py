@@ -2,16 +2,19 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import attrs
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import FillBetweenPolyCollection, LineCollection
 from matplotlib.figure import Figure
 
 import funcnn
 from funcnn import Activation, Dataset, Experiment, Layer, Params, plotting
+from funcnn.plotting import style
 
 SOLO = (plotting.ground_truth, plotting.learning_curve, plotting.decision_surface, plotting.gradient_norms)
 
@@ -354,3 +357,85 @@ def test_the_style_is_there_for_any_figure():
 
 def test_pictures_name_functions_of_this_module():
     assert {name: getattr(plotting, name) for name in plotting.PICTURES} == dict(plotting.PICTURES)
+
+
+# --- regions of several classes --------------------------------------------------------------------------------------
+
+
+def over_plane(learned, params, y, how=None):
+    """Return a run with this network, and with two training points: little is drawn over the plane."""
+    x = np.array([[0.0, 0.0], [1.0, 1.0]])
+    data = Dataset(x, y, "plane")
+    return attrs.evolve(learned, params=params, train=data, test=data, decision=how or funcnn.decision("half_sse", y))
+
+
+def classes_of_pixels(figure, points):
+    """Return which class's tint the picture has at points of the plane, or None."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[::-1, :, :3]
+    columns, rows = np.floor(figure.axes[0].transData.transform(points)).astype(int).T
+    tints = [[round(255 * part) for part in style.tint(color, 0.3)] for color, _ in plotting.CLASSES]
+    return [
+        next((c for c, one in enumerate(tints) if np.abs(pixel.astype(int) - one).max() <= 1), None)
+        for pixel in pixels[rows, columns]
+    ]
+
+
+#: Rows that take (x₁, x₂) to the outputs, their biases, and targets that say how classes are told.
+PLANES = {
+    "no class between": ([[-9.0, 0.0, 9.0], [-3.0, 0.0, 3.0]], [5.0, -9.0, -5.0], np.eye(3)[[0, 2]]),
+    "three that meet": ([[-4.0, 3.0, 1.0], [1.0, -4.0, 3.0]], [0.5, 0.6, -1.7], np.eye(3)[[0, 1]]),
+    "two, one-hot": ([[-4.0, 4.0], [1.0, 1.0]], [1.3, -1.3], np.eye(2)),
+    "thresholds": ([[5.0, 1.0, 0.0], [1.0, -6.0, 0.0]], [-2.0, 2.5, 9.0], np.array([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]])),
+    "steep": ([[90.0, 0.0, -70.0], [30.0, 50.0, 0.0]], [-60.0, -20.0, 30.0], np.eye(3)[[0, 1]]),
+}
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_each_class_has_its_own_region_and_no_other(name, learned):
+    w, b, y = PLANES[name]
+    run = over_plane(learned, Params([Layer(np.array(w), np.array([b]), "sigmoid" if name == "steep" else "none")]), y)
+
+    def label(points):
+        outputs = points @ w + b
+        outputs = 1 / (1 + np.exp(-outputs)) if name == "steep" else outputs
+        largest = outputs.argmax(axis=-1)
+        return largest if name != "thresholds" else (outputs > 0.5) @ [1, 2, 4] % len(plotting.CLASSES)
+
+    points = np.random.default_rng(0).uniform(0.03, 0.97, size=(3000, 2))
+    expected = label(points)
+    around = points + 0.008 * np.array([[[i, j]] for i in (-1, 0, 1) for j in (-1, 0, 1)])
+    near = (label(around) != expected).any(axis=0)  # within two pixels or three, which may be either's
+    found = np.array(classes_of_pixels(plotting.decision_surface(run), points))
+    assert (found[~near] == expected[~near]).all()
+    assert near.mean() < 0.1
+    assert set(found.tolist()) <= {None, *expected.tolist()}
+
+
+def test_borders_of_regions_have_no_stairs(learned):
+    w, b, y = PLANES["no class between"]
+    run = over_plane(learned, Params([Layer(np.array(w), np.array([b]), "none")]), y)
+    regions = plotting.decision_surface(run).axes[0].collections
+    assert len(regions) == 2  # class 1 has none
+    for region in regions:
+        vertices = region.get_paths()[0].vertices
+        inner = vertices[((vertices > -0.07) & (vertices < 1.07)).all(axis=1)]
+        assert len(inner) > 50
+        np.testing.assert_allclose(inner @ [18.0, 6.0], 10.0, atol=1e-9)  # where the outputs 0 and 2 are equal
+
+
+def test_classes_between_which_nothing_decides_are_the_first_of_them(learned):
+    run = over_plane(learned, Params([Layer(np.zeros((2, 3)), None, "none")]), np.eye(3)[[0, 2]])
+    figure = plotting.decision_surface(run)
+    assert set(classes_of_pixels(figure, np.random.default_rng(0).uniform(0.1, 0.9, size=(99, 2)))) == {0}
+
+
+def test_a_wide_layer_over_the_plane_takes_little_memory(learned):
+    params = funcnn.init((2, 2000, 3), seed=0, act="tanh", scheme="glorot")
+    run = over_plane(learned, params, np.eye(3)[[0, 2]])
+    tracemalloc.start()
+    plotting.decision_surface(run)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6  # all at once: 400 MB and more

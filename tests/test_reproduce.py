@@ -127,8 +127,7 @@ def test_committed_page_is_what_the_command_says_it_is():
 
 
 def test_without_numba_it_says_beforehand_how_long_it_takes(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "funcnn.engines.compiled", None)
-    monkeypatch.delattr(funcnn.engines, "compiled", raising=False)
+    monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.setattr(lab, "reproduce", _only_forewarned)
     result = CliRunner().invoke(main, ["reproduce", "dead-relu", "--seeds", "2", "--out", str(tmp_path)])
     assert "numba is not installed: this will take about" in result.stderr

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .. import validation
+from .. import memory, validation
 from ..records import Array, Dataset, read_only
 
 
@@ -36,8 +36,12 @@ def linear(n: int = 100, seed: int | tuple[int, ...] = 0) -> Dataset:
     ------
     ValueError, TypeError
         If ``n`` is not a whole number of at least 1.
+    MemoryError
+        If so many points are more than the machine's memory holds.
     """
-    x = np.random.default_rng(seed).uniform(size=(validation.whole("n", n, least=1), 2))
+    n = validation.whole("n", n, least=1)
+    memory.check(f"linear data of {n:,} points", 24 * n)
+    x = np.random.default_rng(seed).uniform(size=(n, 2))
     return _dataset(x, np.where(x[:, 0] > x[:, 1], 0.0, 1.0), "linear")
 
 

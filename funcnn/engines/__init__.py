@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import operator
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
@@ -19,19 +20,19 @@ import attrs
 import numpy as np
 
 from .. import validation
-from ..losses import LOSSES
-from ..optimizers import OPTIMIZERS
 from ..records import Array, Params, Plan, State, arrays, map_arrays, read_only
 from . import plain
 from .contract import (
     LOOP_CACHE,
     Data,
     Engine,
+    EngineWarning,
     Orders,
     Reports,
     Shapes,
     in_tables,
     room,
+    said,
     shapes_of,
     side_by_side,
     units,
@@ -44,6 +45,7 @@ __all__ = [
     "NAMES",
     "Data",
     "Engine",
+    "EngineWarning",
     "Parts",
     "Reports",
     "Shapes",
@@ -59,6 +61,8 @@ __all__ = [
 
 #: Seconds that loading the kernel takes, and compiling one anew, with functions of one's own.
 START_UP, COMPILING = 0.45, 4.0
+#: Of engines that are built on a package of an extra: the package, the extra, and the module here.
+EXTRAS = MappingProxyType({"compiled": ("numba", "fast", "compiled"), "jax": ("jax", "jax", "traced")})
 #: Bytes that members may work on whose arrays are worked on at once.
 ARRAYS_CACHE = 1 << 21
 #: Bytes of a member beyond which a loop waits for memory.
@@ -96,11 +100,23 @@ def _later(engine: str, name: str) -> Any:
     return function
 
 
-def _obstacle_of_compiled(plan: Plan, shapes: Shapes) -> str | None:
+def _without(package: str, extra: str, module: str) -> str | None:
+    """Say why a module of this folder cannot be imported that is built on a package, or None where it can."""
     try:
-        reason: str | None = _later("compiled", "obstacle")(plan, shapes)
-    except ImportError as error:  # not installed, or not for this version of NumPy
-        return f"it needs numba: pip install 'funcnn[fast]' ({error})"
+        importlib.import_module(f"{__name__}.{module}")
+    except Exception as error:  # whatever a package that is not well raises: SystemError, OSError, AttributeError, …
+        if not _installed(package):
+            return f"it needs {package}: pip install 'funcnn[{extra}]'"
+        return f"{package} is installed, but does not start ({said(error)})"
+    return None
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _obstacle_of_compiled(plan: Plan, shapes: Shapes) -> str | None:
+    reason: str | None = _without(*EXTRAS["compiled"]) or _later("compiled", "obstacle")(plan, shapes)
     return reason
 
 
@@ -129,11 +145,9 @@ def _seconds_of_compiled(plan: Plan, shapes: Shapes, epochs: int) -> float:
 
 
 def _obstacle_of_jax(plan: Plan, shapes: Shapes) -> str | None:
-    if not _installed("jax") or not _installed("jaxlib"):
-        return "it needs JAX: pip install 'funcnn[jax]'"
-    # What the tables hold can be traced, so that nobody has to import JAX to know.
-    reason: str | None = None if in_tables(plan, shapes) else _later("traced", "obstacle")(plan, shapes)
-    return reason
+    reason: str | None = _without(*EXTRAS["jax"])
+    # What the tables hold can be traced.
+    return reason or (None if in_tables(plan, shapes) else _later("traced", "obstacle")(plan, shapes))
 
 
 def _seconds_of_jax(plan: Plan, shapes: Shapes, epochs: int) -> float:
@@ -163,12 +177,8 @@ def _accelerated() -> bool:
     """Tell whether JAX finds an accelerator; it is imported only where there is a plugin for one."""
     try:
         return _plugged_in() and bool(importlib.import_module("jax").default_backend() != "cpu")
-    except (ImportError, RuntimeError):  # of an accelerator that is not there, or not for us
+    except Exception:  # of an accelerator that is not there, or not for us, or of a JAX that does not start
         return False
-
-
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
 
 
 def _part_of_numpy(plan: Plan, shapes: Shapes) -> int:
@@ -225,6 +235,7 @@ def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
     """Return the engine called so; for "auto" the quickest of those that can run this, by their own account.
 
     An engine for arrays of another library than NumPy goes before the others where the weights are of that library.
+    Where the first of them cannot, a warning says why, unless it is not installed at all.
 
     Raises
     ------
@@ -233,23 +244,34 @@ def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
     """
     validation.known("engine", name, dict.fromkeys(NAMES))
     if name == "auto":
-
-        def rank(engine: Engine) -> tuple[bool, float]:
-            return shapes.library not in (engine.library, NUMPY.library), engine.seconds(plan, shapes, epochs)
-
-        # A slower one is asked neither whether it may be taken nor what stands in its way: that may take a while.
-        ranked = sorted(ENGINES.values(), key=rank)
-        return next(engine for engine in ranked if engine.offers(shapes) and not engine.obstacle(plan, shapes))
+        return _first(plan, shapes, epochs)
     if reason := ENGINES[name].obstacle(plan, shapes):
         raise ValueError(f"engine {name!r} cannot run this: {reason}; engine={NUMPY.name!r} can")
     return ENGINES[name]
 
 
-def absent() -> dict[str, str]:
-    """Return the engines that "auto" would take, but cannot even run the plainest network here, with the reasons."""
-    plan, shapes = Plan(LOSSES["half_sse"], OPTIMIZERS["sgd"]), Shapes((2, 1), (False,), ("sigmoid",), None, 1)
-    reasons = {name: one.obstacle(plan, shapes) for name, one in ENGINES.items() if one.offers(shapes)}
-    return {name: reason for name, reason in reasons.items() if reason}
+def _first(plan: Plan, shapes: Shapes, epochs: int) -> Engine:
+    def rank(engine: Engine) -> tuple[bool, float]:
+        return shapes.library not in (engine.library, NUMPY.library), engine.seconds(plan, shapes, epochs)
+
+    usable = (engine for engine in sorted(ENGINES.values(), key=rank) if engine.offers(shapes))
+    reasons = []
+    for engine in usable:  # a slower one is not asked: that may take a while
+        reason = engine.obstacle(plan, shapes)
+        if reason is None:
+            break
+        if _installed(EXTRAS[engine.name][0]):
+            reasons.append(f"engine {engine.name!r}, which auto would take, cannot run this: {reason}")
+    if reasons:
+        warnings.warn(f"{reasons[0]}; {engine.name!r} does", EngineWarning, stacklevel=2)
+    return engine
+
+
+def absent() -> dict[str, tuple[str, str]]:
+    """Return the engines that "auto" would take but are not installed: their package, and our extra for it."""
+    plainest = Shapes((2, 1), (False,), ("sigmoid",), None, 1)
+    missing = {name: (package, extra) for name, (package, extra, _) in EXTRAS.items() if not _installed(package)}
+    return {name: one for name, one in missing.items() if ENGINES[name].offers(plainest)}
 
 
 @attrs.frozen(eq=False)

@@ -21,16 +21,17 @@ from typing import Any
 import attrs
 import numba
 import numpy as np
-from numba.core.caching import FunctionCache
 
-from .. import losses
+from .. import losses, memory
 from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES, ROWS
-from ..optimizers import OPTIMIZERS, penalised, rules, shrunk
+from ..optimizers import OPTIMIZERS, fresh_slots, penalised, rules, shrunk
 from ..records import Activation, Array, Layer, Loss, Optimizer, Params, Plan, State, read_only
 from ..validation import elementwise, of_table, watched
 from . import scalars
+from .cache import cached
 from .contract import (
+    TOGETHER,
     Data,
     Orders,
     Reports,
@@ -38,6 +39,7 @@ from .contract import (
     constant,
     in_tables,
     reads_only_weights_and_data,
+    said,
     side_by_side,
     updates,
 )
@@ -541,15 +543,9 @@ def keyed(function: Any, key: str) -> Any:
 
 
 def compiled(function: Callable[..., Any], key: str) -> Any:
-    """Compile a kernel; on disk it is kept under ``key``, since numba does not see edits of what a kernel calls."""
+    """Compile a kernel, which is kept on disk."""
     kernel: Any = called(keyed(function, key))
-    try:
-        cache: Any = FunctionCache(function)  # type: ignore[no-untyped-call]
-    except RuntimeError:  # no folder to cache in can be written: compile for this process alone
-        return kernel
-    cache._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), key)
-    kernel._cache = cache
-    return kernel
+    return cached(kernel, function, key)
 
 
 @functools.lru_cache(maxsize=16)  # compiling takes seconds
@@ -634,6 +630,8 @@ PROBE = np.array([[-30.0, -2.5, -1.0, -0.3, 0.0, 0.2], [0.7, 1.0, 1.9, 4.0, 30.0
 
 def obstacle(plan: Plan, shapes: Shapes) -> str | None:
     """Say why the compiled engine cannot run this, or None where it can; see `Engine`."""
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return "numba is told to compile nothing (NUMBA_DISABLE_JIT)"
     report = losses.report_of(plan.loss)
     if len({plan.loss.row, report.row} - {None}) > 1:
         return f"the losses {plan.loss.name!r} and {report.name!r} reduce rows in two ways"
@@ -651,6 +649,43 @@ def obstacle(plan: Plan, shapes: Shapes) -> str | None:
                     reason = f"hangs on what can change: {error}"
                 if reason:
                     return f"the {kind} {one.name!r} {reason}"
+    if reason := memory.lacking(_bytes(plan, shapes)):
+        return f"its arrays, as wide for all layers, {reason}"
+    return _try_kernel(formulas_of(plan, shapes), *_least(plan, shapes))
+
+
+def _bytes(plan: Plan, shapes: Shapes) -> int:
+    """Return what the arrays of weights take that `prepare` makes: of all members, and those that loops work on."""
+    members, (depth, fan_in, fan_out) = shapes.members or 1, _frame(shapes)
+    held = (1 + plan.optimizer.slots) * members * (2 if side_by_side(plan, shapes) else 1)
+    return (held + 2) * depth * fan_in * fan_out * np.dtype(shapes.dtype).itemsize
+
+
+def _frame(shapes: Shapes) -> tuple[int, int, int]:
+    """Return the shape of an array that has a place for each weight, and for a bias in each layer."""
+    return len(shapes.sizes) - 1, max(shapes.sizes[:-1]) + 1, max(shapes.sizes[1:])
+
+
+def _least(plan: Plan, shapes: Shapes) -> tuple[Plan, Shapes]:
+    """Return the smallest run that has the kernel of this one."""
+    members = TOGETHER if side_by_side(plan, shapes) else None
+    least = attrs.evolve(shapes, sizes=(1,) * len(shapes.sizes), members=members, samples=1, held=0)
+    return attrs.evolve(plan, batch_size=1, clip=None, l2=0.0), least
+
+
+@functools.lru_cache(maxsize=64)
+def _try_kernel(formulas: Formulas, plan: Plan, shapes: Shapes) -> str | None:
+    """Say why a kernel cannot be compiled or loaded, or does not run, whatever goes wrong in numba."""
+    lead = () if shapes.members is None else (shapes.members,)
+    ones = np.ones((*lead, 1, 1), shapes.dtype)
+    layers = [Layer(ones, ones if b else None, act) for b, act in zip(shapes.biased, shapes.acts, strict=True)]
+    params = Params(layers)
+    state = State(params, fresh_slots(plan.optimizer, params), running=np.ones(lead, bool))
+    try:
+        run = prepare(plan, shapes, Data(ones, ones), None)
+        epochs(run, state, [None], np.zeros((1, *lead)))
+    except Exception as error:
+        return f"its loop does not come to run ({said(error)})"
     return None
 
 
@@ -703,10 +738,8 @@ def _try(trial: Trial) -> str | None:
             expected = _flat(watched(trial.kind, trial.name, trial.function, *given))
             compiled = inlined(trial.function)
             ours = [_flat(compiled(*(_picked(one, index) for one in given))) for index in range(PROBE.size)]
-    except numba.core.errors.NumbaError:
-        return "cannot be compiled by numba"
-    except Exception as error:  # whatever a function of the user's raises
-        return f"cannot be compiled: {error}"
+    except Exception as error:  # whatever numba and a function of the user's raise
+        return f"cannot be compiled: {said(error)}"
     if not all(isinstance(number, float | int) and not isinstance(number, bool) for one in ours for number in one):
         return "cannot be compiled: from numbers it does not make a number"
     theirs = [np.broadcast_to(array, PROBE.shape).ravel() for array in expected]
@@ -759,7 +792,7 @@ def prepare(plan: Plan, shapes: Shapes, data: Data, held: Data | None) -> Prepar
     def room(*shape: int) -> Array:
         return np.zeros((*shape, members) if abreast else shape, shapes.dtype)
 
-    shape = len(sizes) - 1, max(sizes[:-1]) + 1, max(sizes[1:])
+    shape = _frame(shapes)
     of_members = () if abreast else (members,)
     w, slots = room(*of_members, *shape), room(*of_members, plan.optimizer.slots, *shape)
     slot_views = np.moveaxis(slots, -1, 1) if abreast else np.moveaxis(slots, 1, 0)

@@ -2,6 +2,8 @@
 
 import dis
 import functools
+import itertools
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +20,16 @@ from ..validation import of_table
 TOGETHER = 8
 #: Bytes that these may work on: what is next to the processor.
 LOOP_CACHE = 1 << 16
+
+
+class EngineWarning(UserWarning):
+    """Said where an engine does what it is asked for, but slower than it could: see the message for why."""
+
+
+def said(error: Exception) -> str:
+    """Return an error that is not ours in one line."""
+    return textwrap.shorten(f"{type(error).__name__}: {error}", 200, placeholder=" …")
+
 
 #: For each epoch an order of the samples, or None for the order they have.
 Orders = Sequence[Array | None]
@@ -145,6 +157,11 @@ def in_tables(plan: Plan, shapes: Shapes) -> bool:
 def weights(shapes: Shapes) -> int:
     """Return the number of weights of a network, biases aside."""
     return sum(a * b for a, b in zip(shapes.sizes, shapes.sizes[1:], strict=False))
+
+
+def numbers(shapes: Shapes) -> int:
+    """Return the number of weights of a network, with its biases."""
+    return weights(shapes) + sum(itertools.compress(shapes.sizes[1:], shapes.biased))
 
 
 def units(shapes: Shapes) -> int:

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from ..diagnosis import Diagnosis, dead_layers, diagnose, diverged
-from ..experiments import Experiment, Run, member, run, scores
+from ..experiments import Experiment, Run, check_memory, member, run, scores
 from ..network import forward
 from ..records import Layer, Params
 from .numbers import report_numbers, report_weights
@@ -69,6 +69,7 @@ def collect(
     threads, progress
         As for `train`.
     """
+    check_memory(experiment, seeds + 1)
     members: Any = {name: (*range(seeds), getattr(experiment, name)) for name in DRAWN[drawn]}
     ensemble = run(attrs.evolve(experiment, **members), threads=threads, progress=progress)
     loss, accuracy = scores(ensemble)

@@ -5,6 +5,7 @@ these serve a notebook as they serve the command line. All are drawn in one styl
 have the same colour in every picture; ``matplotlib.style.use("funcnn.plotting.funcnn")`` gives it to any figure.
 """
 
+from . import backend  # noqa: F401  before the others
 from .curves import POINTS, SOLVED, gradient_norms, learning_band, learning_curve
 from .networks import UNITS, activation, network
 from .plane import CROWD, PICTURES, decision_surface, ground_truth

@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 from .. import metrics
 from ..experiments import Run, check_solo, scores
 from ..network import forward
-from ..records import Array
+from ..records import Array, Decision
 from .curves import learning_curve
 from .labels import shape_and_rate, title
 from .style import CLASSES, DARK, GREY, PATCH, blank, color_map, settled, styled, tint
 
 #: More samples than these are drawn as an image, in SVG and PDF too.
 CROWD = 2000
+#: Numbers of a layer that are computed at once.
+AT_ONCE = 1 << 20
 
 
 def ground_truth(run: Run) -> Figure:
@@ -73,8 +75,8 @@ def decision_surface(run: Run) -> Figure:
     """
     check_solo(run)
     _check_plane(run)
-    sides, z = _over_plane(run)
-    outputs, decision = z.shape[-1], run.decision
+    outputs, decision = run.train.y.shape[-1], run.decision
+    sides, z = _over_plane(run, 51 if outputs == 1 else 151)
     with styled():
         figure, (axes,) = blank(5.2, 4.8)
         axes.grid(False)
@@ -82,10 +84,7 @@ def decision_surface(run: Run) -> Figure:
             axes.set_facecolor("#eeeeee")
             axes.text(0.5, 0.5, "output not finite", transform=axes.transAxes, ha="center", zorder=3, bbox=PATCH)
         elif outputs > 1:
-            classes = np.ma.array(metrics.labels(z.data, decision), mask=z.mask.any(axis=-1))
-            count = outputs if decision.kind == "largest" else 2**outputs
-            tints = [tint(CLASSES[c % len(CLASSES)][0], 0.3) for c in range(count)]
-            axes.contourf(*sides, classes, np.arange(count + 1) - 0.5, colors=tints)
+            _draw_regions(axes, sides, z, decision)
         else:
             middle = decision.threshold
             reach = max(decision.high - middle, middle - decision.low)
@@ -115,20 +114,53 @@ def _check_plane(run: Run) -> None:
         raise ValueError(f"this draws data with 2 features in the plane, but {run.train.name} has {features}")
 
 
-def _over_plane(run: Run) -> tuple[Array, Array]:
+def _over_plane(run: Run, steps: int) -> tuple[Array, Array]:
     """Return the sides of a grid around the training points, (2, n), and the outputs on it, (n, n, k)."""
     low, high = run.train.x.min(axis=0), run.train.x.max(axis=0)
     margin = np.where(high > low, 0.08 * (high - low), 0.5)
-    sides = np.linspace(low - margin, high + margin, 51).T
-    plane = np.stack(np.meshgrid(*sides), axis=-1)
+    sides = np.linspace(low - margin, high + margin, steps).T
+    points = np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
+    rows = max(1, AT_ONCE // max(layer.w.shape[-1] for layer in run.params.layers))
     with np.errstate(all="ignore"):
-        z = forward(run.params, plane.reshape(-1, 2))
-    return sides, np.ma.masked_invalid(z.reshape(*plane.shape[:2], -1))
+        z = [forward(run.params, points[begin : begin + rows]) for begin in range(0, len(points), rows)]
+    return sides, np.ma.masked_invalid(np.concatenate(z).reshape(steps, steps, -1))
+
+
+def _draw_regions(axes: Axes, sides: Array, z: Array, decision: Decision) -> None:
+    """Colour each class's own region.
+
+    A contour through the classes' numbers would pass those between on its way. So each class is drawn by how far its
+    outputs are ahead, which is 0 at its border, with any other; the image beneath shows in the gaps where three meet.
+    """
+    finite = ~z.mask.any(axis=-1)
+    classes = np.where(finite, metrics.labels(z.data, decision), -1)
+    image = np.zeros((*classes.shape, 4))
+    for c in np.unique(classes[finite]).tolist():
+        color = tint(_look(c)[0], 0.3)
+        image[classes == c] = *color, 1.0
+        ahead = np.ma.array(_ahead(z.data, c, decision), mask=~finite)
+        axes.contourf(*sides, ahead, [np.finfo(float).tiny, np.finfo(float).max], colors=[color])
+    half = (sides[:, 1] - sides[:, 0]) / 2
+    extent = (sides[0, 0] - half[0], sides[0, -1] + half[0], sides[1, 0] - half[1], sides[1, -1] + half[1])
+    axes.imshow(image, extent=extent, origin="lower", interpolation="nearest", aspect="auto", zorder=-1)
+
+
+def _ahead(z: Array, c: int, decision: Decision) -> Array:
+    """Return how much class c would have to lose to be another, (n, n); below 0 where it is another."""
+    if decision.kind == "largest":
+        return z[..., c] - np.delete(z, c, axis=-1).max(axis=-1)
+    signs = [1 if c >> output & 1 else -1 for output in range(z.shape[-1])]
+    return (signs * (z - decision.threshold)).min(axis=-1)
+
+
+def _look(c: int) -> tuple[str, str]:
+    """Return colour and marker of a class."""
+    return CLASSES[c % len(CLASSES)]
 
 
 def _draw_points(axes: Axes, x: Array, classes: Array) -> None:
     for c in np.unique(classes):
-        color, marker = CLASSES[c % len(CLASSES)]
+        color, marker = _look(c)
         some = classes == c
         look: dict[str, Any] = {
             "color": color,
