@@ -195,8 +195,12 @@ def one(z, a):
 
 
 OTHERWISE = {
-    "not elementwise": (lambda z: np.exp(z) / np.sum(np.exp(z)), lambda z, a: a * (1 - a), "not elementwise"),
-    "of the largest": (lambda z: z / (1.0 + np.max(np.abs(z))), one, "not elementwise"),
+    "not elementwise": (
+        lambda z: np.exp(z) / np.sum(np.exp(z)),
+        lambda z, a: a * (1 - a),
+        "cannot be compiled|not elementwise",
+    ),
+    "of the largest": (lambda z: z / (1.0 + np.max(np.abs(z))), one, "cannot be compiled|not elementwise"),
     "slope not elementwise": (np.tanh, lambda z, a: (1 - a * a) / np.sum(a * a), "cannot be compiled|not elementwise"),
     "reads a list": (stretched, one, "hangs on what can change: 'FACTORS' is list"),
     "reads an object": (sloped, one, "hangs on what can change: 'Settings' is type"),

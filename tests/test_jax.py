@@ -281,7 +281,8 @@ def test_auto_takes_jax_where_the_weights_are_jaxs():
     assert train(params, "auto", epochs=2)[1].engine == "jax"
     assert train(funcnn.init((2, 3, 1), seed=1), "auto", epochs=2)[1].engine == "numpy"
     mine = Activation("mine", lambda z: np.vectorize(abs)(z), lambda z, a: np.sign(z))
-    final, history = train(Params(attrs.evolve(layer, act=mine) for layer in params.layers), "auto", epochs=2)
+    with pytest.warns(funcnn.EngineWarning, match="engine 'jax', which auto would take, .* 'mine' cannot be traced"):
+        final, history = train(Params(attrs.evolve(layer, act=mine) for layer in params.layers), "auto", epochs=2)
     assert history.engine == "numpy"
     assert isinstance(final.layers[0].w, jax.Array)
 
@@ -306,7 +307,6 @@ import funcnn, sys
 from funcnn import engines
 plan = funcnn.Plan(funcnn.LOSSES["mse"], funcnn.OPTIMIZERS["adam"])
 shapes = engines.Shapes((784, 512, 512, 10), (True,) * 3, ("relu",) * 3, None, 60000)
-assert engines.ENGINES["jax"].obstacle(plan, shapes) is None
 engines.absent()
 engines.choose("auto", plan, shapes, 10**6)
 print("jax" in sys.modules)
@@ -319,7 +319,7 @@ def test_nobody_imports_jax_who_has_not_asked_for_it():
 
 def test_without_jax_its_engine_and_its_pytrees_name_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
-    with pytest.raises(ValueError, match=r"engine 'jax' cannot run this: it needs JAX: pip install 'funcnn\[jax\]'"):
+    with pytest.raises(ValueError, match=r"engine 'jax' cannot run this: it needs jax: pip install 'funcnn\[jax\]'"):
         train(funcnn.init((2, 3, 1)), epochs=1)
     assert engines.absent() == {}
     monkeypatch.delitem(sys.modules, "funcnn.jax")

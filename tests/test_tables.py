@@ -225,5 +225,7 @@ def test_an_engine_that_cannot_run_a_record_says_so_and_auto_takes_another(kind)
         with pytest.raises(ValueError, match=message):
             funcnn.train(params, x, y, epochs=2, engine=engine, **some)
     # Long enough that another engine would be asked, but for an obstacle; it is not run that long.
-    _, history = funcnn.train(params, x, y, epochs=10**6, stop=lambda history: True, **some)
+    said = f"engine 'compiled', which auto would take, cannot run this: .* '{CANNOT[kind].name}' .*; 'numpy' does"
+    with pytest.warns(funcnn.EngineWarning, match=said):
+        _, history = funcnn.train(params, x, y, epochs=10**6, stop=lambda history: True, **some)
     assert history.engine == "numpy"

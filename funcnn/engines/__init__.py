@@ -102,11 +102,11 @@ def _later(engine: str, name: str) -> Any:
 
 def _without(package: str, extra: str, module: str) -> str | None:
     """Say why a module of this folder cannot be imported that is built on a package, or None where it can."""
+    if not _installed(package):
+        return f"it needs {package}: pip install 'funcnn[{extra}]'"
     try:
         importlib.import_module(f"{__name__}.{module}")
     except Exception as error:  # whatever a package that is not well raises: SystemError, OSError, AttributeError, …
-        if not _installed(package):
-            return f"it needs {package}: pip install 'funcnn[{extra}]'"
         return f"{package} is installed, but does not start ({said(error)})"
     return None
 
