@@ -14,12 +14,14 @@ import subprocess
 import sys
 import termios
 import time
+import tomllib
 from pathlib import Path
 
 import numba
 import pytest
 from click.testing import CliRunner
 from funcnn_cli import main
+from packaging.version import Version
 
 import funcnn
 from funcnn import Activation, Experiment, engines, memory, plotting
@@ -499,3 +501,21 @@ def test_a_container_has_what_it_is_given(tmp_path):
     (tmp_path / "max").write_text("max\n")
     (tmp_path / "limit").write_text("1000000\n")
     assert memory.there_is((str(tmp_path / "max"), str(tmp_path / "limit"))) == 1_000_000
+
+
+# --- versions --------------------------------------------------------------------------------------------------------
+
+
+def test_the_lowest_versions_that_are_tested_are_those_that_are_allowed():
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    allowed = dict(
+        one.split(">=") for one in [*project["dependencies"], *extras["fast"], *extras["jax"], *extras["test"]]
+    )
+    lines = (root / "tests" / "lowest.txt").read_text().splitlines()
+    tested = dict(line.partition(" ")[0].split("==") for line in lines if not line.startswith("#"))
+    linters = {"ruff", "mypy"}  # which are not run on them
+    assert {name: Version(tested[name]) for name in allowed.keys() - linters} == {
+        name: Version(version) for name, version in allowed.items() if name not in linters
+    }
