@@ -1,0 +1,231 @@
+"""What the final weights show on the training set, and what the losses show."""
+
+import attrs
+import numpy as np
+
+from .. import losses, metrics
+from ..activations import activation
+from ..experiments import Run
+from ..losses import loss_named
+from ..network import backprop
+from ..records import Array, Loss, Params, Trace, arrays
+
+#: The share of the targets' variance that is explained where targets that are no classes have been learned.
+EXPLAINED = 0.95
+#: Predictions that vary by less than this share of the targets' variance are nearly one answer to all samples.
+ONE_ANSWER = 0.01
+#: A loss that falls or rises by less than this share over the last epochs stands.
+PLATEAU = 0.01
+#: Epochs of which fewer are too few to say more than that; and the least that are called the last ones.
+FEW = 10
+#: A loss that falls on takes steps that have not become smaller than this share of what they were, over half a run.
+LASTING = 0.1
+#: A loss that differs by no more than this share over half of the epochs has settled.
+SETTLED = 1e-5
+#: Epochs that show that a loss which only wanders has settled. Fewer do not: of such runs on the lab's data about half
+#: had got well below after ten times 20 to 100 epochs, a quarter after ten times 500, and 4 % after ten times 2,000.
+LONG = 1000
+#: A loss half of whose last epochs lie in a range wider than this share of their median swings.
+SWING = 0.1
+
+
+def diverged(params: Params) -> Array:
+    """Tell whether weights are no longer finite; (K,) for an ensemble."""
+    return ~np.all([np.isfinite(array).all(axis=(-2, -1)) for array in arrays(params)], axis=0)
+
+
+def dead_layers(params: Params, x: Array, y: Array) -> Array:
+    """Tell for each layer whether the derivative of every unit is 0 at every sample; (L,) or (L, K).
+
+    No gradient passes through such a layer, so it and the layers below it never move again.
+    """
+    with np.errstate(all="ignore"):
+        slopes = _slopes(params, backprop(params, x, y))
+    return np.array([np.all(slope == 0, axis=(-2, -1)) for slope in slopes])
+
+
+def slopes_on(run: Run, params: Params) -> list[Array]:
+    """Return the derivative of each layer's activation at every training sample of a run, (n, units)."""
+    return _slopes(params, backprop(params, run.train.x, run.train.y))
+
+
+def _slopes(params: Params, trace: Trace) -> list[Array]:
+    return [
+        activation(layer.act).derivative(z, a) for layer, z, a in zip(params.layers, trace.z, trace.a[1:], strict=True)
+    ]
+
+
+@attrs.frozen(eq=False)
+class Evidence:
+    """What weights show on the training set of n samples.
+
+    Parameters
+    ----------
+    learned
+        Whether the run has reached what it was for.
+    missing
+        (n,): which samples are not learned.
+    reached
+        (n,): which samples have a gradient that is not 0.
+    slopes
+        The derivative of each layer's activation, (n, units).
+    constant
+        Whether the answer is nearly the same to every sample.
+    """
+
+    learned: bool
+    missing: Array
+    reached: Array
+    slopes: list[Array]
+    constant: bool
+
+
+def evidence(run: Run) -> Evidence:
+    """Return what the final weights of a solo run show on its training set."""
+    loss = loss_named(run.experiment.loss)
+    trace = backprop(run.params, run.train.x, run.train.y, loss=loss)
+    y_hat = trace.a[-1]
+    y = np.asarray(run.train.y, dtype=y_hat.dtype)
+    learned, missing = progress(run, loss, y_hat, y)
+    answers = y + residuals(loss, y_hat, y)
+    layers = zip(run.params.layers, trace.a[:-1], trace.delta, strict=True)
+    return Evidence(
+        learned,
+        missing,
+        np.any([d.any(axis=-1) & (a.any(axis=-1) | (layer.b is not None)) for layer, a, d in layers], axis=0),
+        _slopes(run.params, trace),
+        bool(np.var(answers, axis=0).sum() <= ONE_ANSWER * np.var(y, axis=0).sum()),
+    )
+
+
+def residuals(loss: Loss, y_hat: Array, y: Array) -> Array:
+    """Return by how much predictions miss the targets; of logits, those that they stand for: p − y is their slope."""
+    if not loss.logits:
+        return y_hat - y
+    return losses.slope(loss, y_hat, y) * losses.count(loss, *y.shape)
+
+
+def progress(run: Run, loss: Loss, y_hat: Array, y: Array) -> tuple[bool, Array]:
+    """Tell whether these predictions are what a run is for, and which samples are not learned, (n,).
+
+    Classes are learned where every sample is decided right, unless a class owes that to a tie alone; other targets,
+    where their variance is explained but for a small share.
+    """
+    how = run.decision
+    if classes(run):
+        missing = ~metrics.right(y_hat, y, how)
+        labels, tied = metrics.labels(y, how), ~decided(run, y_hat)
+        for label in np.unique(labels):
+            if tied[labels == label].all():
+                missing |= labels == label
+        return not missing.any(), missing
+    missed = np.sum(residuals(loss, y_hat, y) ** 2, axis=-1)
+    allowed = (1 - EXPLAINED) * (np.var(y, axis=0).sum() or np.mean(y * y, axis=0).sum())
+    return bool(np.mean(missed) <= allowed), ~(missed <= allowed)
+
+
+def classes(run: Run) -> bool:
+    """Tell whether the targets are classes: nothing but the two values that the run's decision is between."""
+    return bool(np.isin(run.train.y, [run.decision.low, run.decision.high]).all())
+
+
+def decided(run: Run, y_hat: Array) -> Array:
+    """Tell for which samples predictions are not on the very edge between classes, (n,)."""
+    if run.decision.kind == "threshold":
+        return np.all(y_hat != run.decision.threshold, axis=-1)
+    first, second = np.moveaxis(np.sort(y_hat, axis=-1)[..., [-1, -2]], -1, 0)
+    return first > second
+
+
+@attrs.frozen
+class Trend:
+    """Where the loss of a run goes, told from the medians of fifths of many epochs, so that no single one decides.
+
+    Parameters
+    ----------
+    rises, falls, swings
+        What it does over the last epochs, if it does not stand.
+    fall, epochs
+        By which share it fell (negative: rose) over how many last epochs.
+    low, level, high
+        Their lower quartile, the median of their last fifth, and their upper quartile; infinite where one of them is.
+    onwards, half
+        By which share it fell over how many epochs, the last half of the run, where it falls on there; else None.
+    settled
+        Whether that it falls no more is sure.
+    """
+
+    rises: bool
+    falls: bool
+    swings: bool
+    fall: float
+    epochs: int
+    low: float
+    level: float
+    high: float
+    onwards: float | None
+    half: int
+    settled: bool
+
+
+def trend(loss: Array) -> Trend:
+    """Return where the losses (T,) of a run go."""
+    last, half = loss[-max(FEW, len(loss) // 10) :], loss[len(loss) // 2 :]
+    if not np.isfinite(last).all():
+        return Trend(True, False, False, 0.0, len(last), np.inf, np.inf, np.inf, None, len(half), False)
+    low, high = np.quantile(last, (0.25, 0.75)).tolist() if len(last) else (0.0, 0.0)
+    now, then = _course(last), _course(half)
+    falls = now.steady and now.fall >= PLATEAU
+    # No epoch of a fair run is twice as bad as its first.
+    rises = (now.steady and -now.fall >= PLATEAU) or bool(len(loss) and now.level > 2 * loss[0] and not falls)
+    long = len(loss) >= FEW
+    creeps = then.steady and then.lasting and then.fall >= SETTLED
+    still = len(loss) >= LONG or then.spread <= SETTLED * abs(now.level)
+    return Trend(
+        rises=rises,
+        falls=falls,
+        swings=long and not falls and high - low > SWING * abs(now.level),
+        fall=now.fall,
+        epochs=len(last),
+        low=low,
+        level=now.level,
+        high=high,
+        onwards=then.fall if creeps else None,
+        half=len(half),
+        settled=bool(long and still and not (falls or creeps)),
+    )
+
+
+@attrs.frozen
+class Course:
+    """What becomes of losses over epochs, from the medians of five stretches.
+
+    ``level`` is the last one, which is by the share ``fall`` below the first; ``spread`` is that of all. ``steady``:
+    each is below (or each above) the one before, and the last more than losses differ within a stretch. ``lasting``:
+    the last step is not far smaller than the first, so that it will go on.
+    """
+
+    level: float = np.inf
+    fall: float = 0.0
+    spread: float = np.inf
+    steady: bool = False
+    lasting: bool = False
+
+
+def _course(losses: Array) -> Course:
+    if not len(losses):
+        return Course()
+    if len(losses) < 5:
+        return Course(float(losses[-1]))
+    quarters = np.array([np.quantile(some, (0.25, 0.5, 0.75)) for some in np.array_split(losses, 5)])
+    levels, steps = quarters[:, 1], np.diff(quarters[:, 1])
+    way = levels[-1] - levels[0]
+    rounding = 1e4 * np.finfo(losses.dtype).eps * abs(levels[-1])
+    beyond = abs(way) > max(np.median(quarters[:, 2] - quarters[:, 0]), rounding)
+    return Course(
+        level=float(levels[-1]),
+        fall=float(-way / abs(levels[0])) if levels[0] else 0.0,
+        spread=float(np.ptp(levels)),
+        steady=bool(beyond and (np.all(steps < 0) or np.all(steps > 0))),
+        lasting=bool(abs(steps[-1]) >= LASTING * abs(steps[0])),
+    )
