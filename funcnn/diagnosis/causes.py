@@ -66,6 +66,7 @@ ALONE: tuple[Cause, ...] = (
     "schedule",
     "clip",
     "decay",
+    "batch",
     "start",
     "rate",
 )
@@ -76,7 +77,7 @@ Found = tuple[Cause, str | float | None]
 
 def cause_of_stand(run: Run, missing: Array) -> Found | None:
     """Return what keeps the loss of a run, and its samples not learned (n,), from becoming better, the surest first."""
-    for look in (_boundary, _alike, _ended, _clipped, _decayed, _unscaled, _saturated, _batches, _unmoved):
+    for look in (boundary, _alike, _ended, _clipped, _decayed, _unscaled, _saturated, _batches, _unmoved):
         if found := look(run):
             return found
     return _tied(run, missing)
@@ -117,7 +118,7 @@ def has_bias(params: Params) -> bool:
     return any(layer.b is not None for layer in params.layers)
 
 
-def _boundary(run: Run) -> Found | None:
+def boundary(run: Run) -> Found | None:
     """Tell what a network lacks whose boundary is a line, where a line does not do."""
     layers, loss = run.params.layers, loss_named(run.experiment.loss)
     hidden = [layer.w.shape[-1] for layer in layers[:-1]]

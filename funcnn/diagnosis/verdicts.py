@@ -9,12 +9,14 @@ from ..activations import activation
 from ..experiments import Run, check_solo
 from ..optimizers import optimizer_named
 from ..records import Array
-from .causes import AGAINST, ALONE, Found, cause_of_death, cause_of_stand, cause_of_swing, movement, start_of
+from .causes import AGAINST, ALONE, Found, boundary, cause_of_death, cause_of_stand, cause_of_swing, movement, start_of
 from .evidence import FEW, SETTLED, Evidence, Trend, diverged, evidence, slopes_on, trend
 from .words import Diagnosis, Remedy
 
 #: A derivative below this, where the loss has settled too, is as good as 0.
 FLAT = 1e-6
+#: Verdicts on runs whose learning rate is not too high; others need a lower one, whatever else they need.
+STEADY = ("dead", "plateau", "unfinished")
 #: A loss that falls by less than this share over half of the epochs, though the weights have come far, needs too many.
 SLOW = 1e-3
 
@@ -63,7 +65,7 @@ def _told(run: Run, said: Diagnosis, cause: Found | None, remedies: tuple[Remedy
     """Return a diagnosis with its cause and with those remedies that are open to this run."""
     name, about = cause or (None, None)
     if name is not None:
-        remedies = AGAINST[name] if name in ALONE else (*AGAINST[name], *remedies)
+        remedies = (*AGAINST[name], *(() if name in ALONE and said.kind in STEADY else remedies))
     seed: Remedy = "another seed" if run.experiment.start_sha256 is None else "other weights"
     idle = {"lower lr", "higher lr"} if optimizer_named(run.experiment.optimizer).name == "rprop" else set()
     remedies = tuple(dict.fromkeys(seed if one == "another seed" else one for one in remedies if one not in idle))
@@ -88,8 +90,7 @@ def _dead(run: Run, found: Evidence, losses: Trend) -> Diagnosis | None:
     epoch, since = _dead_since(run, found, layer, samples, bound)
     start = start_of(run)
     born = start is not None and layer is not None and _is_flat(slopes_on(run, start)[layer][rows], bound)
-    remedies: list[Remedy] = ["another seed"]
-    remedies += [] if born else ["lower lr"]
+    remedies: list[Remedy] = ["another seed"] if born else ["lower lr", "another seed"]
     remedies += [] if saturated else ["leaky_relu"]
     remedies += ["more epochs"] if losses.falls else []
     said = Diagnosis(
@@ -158,7 +159,7 @@ def _unruly(run: Run, losses: Trend) -> Diagnosis | None:
         return _told(run, said, cause_of_swing(run), ("lower lr",))
     if losses.swings:
         said = Diagnosis("unstable", loss=losses.high, low=losses.low, epochs=losses.epochs, **_rate(run))
-        return _told(run, said, cause_of_swing(run), ("lower lr", "another seed"))
+        return _told(run, said, cause_of_swing(run) or boundary(run), ("lower lr", "another seed"))
     return None
 
 

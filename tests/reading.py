@@ -1,0 +1,220 @@
+"""An independent reading of what runs came to, which `funcnn.diagnose` is held against.
+
+It has formulas of its own: predictions layer by layer, gradients sample by sample from `funcnn.grads`, slopes from
+finite differences, and the losses' way from Kendall's rank correlation and a straight line. It says which verdicts can
+be: that is one, but where the losses are close to the bound between two.
+
+    .venv/bin/python tests/reading.py                          # all combinations, 200 seeds each: about an hour
+    .venv/bin/python tests/reading.py --seeds 20 --epochs 300  # quicker; --data, --act, --lr and --optimizer pick some
+"""
+
+import argparse
+import collections
+import itertools
+import sys
+
+import numpy as np
+
+import funcnn
+from funcnn import Experiment
+
+RATES = (0.01, 0.1, 1.0)
+BY_LOSS = {"rising", "unstable", "plateau", "unfinished"}
+
+
+def activations_of(params, x):
+    """Return every z and the output, for all members at once."""
+    a, zs = x, []
+    for layer in params.layers:
+        zs.append(np.matmul(a, layer.w) if layer.b is None else np.matmul(a, layer.w) + layer.b)
+        a = funcnn.ACTIVATIONS[layer.act].apply(zs[-1])
+    return zs, a
+
+
+def slopes_from_the_left(act, z):
+    h = 1e-6 + 1e-9 * np.abs(z)
+    apply = funcnn.ACTIVATIONS[act].apply
+    return np.abs(apply(z) - apply(z - h)) / h
+
+
+def gradient_is_zero(params, x, y, loss):
+    """Tell for each layer, sample and member whether the sample's own gradient is 0 there: (L, n, K)."""
+    found = []
+    for i in range(len(x)):
+        one = funcnn.grads(params, x[i : i + 1], y[i : i + 1], loss=loss)
+        found.append([np.all(layer.w == 0, axis=(-2, -1)) for layer in one.layers])
+    return np.moveaxis(np.array(found), 0, 1)
+
+
+def kendall(values):
+    """Return Kendall's rank correlation of values with their places, -1 to 1."""
+    some = values[np.unique(np.linspace(0, len(values) - 1, 60).astype(int))]
+    i, j = np.triu_indices(len(some), 1)
+    return float(np.mean(np.sign(some[j] - some[i])))
+
+
+def by_loss(loss):
+    """Return the verdicts that losses over epochs allow."""
+    if len(loss) < 10:
+        if not np.isfinite(loss).all():
+            return {"rising"}
+        return {"unfinished"} if loss[-1] < 1.2 * loss[0] and loss.max() < 1.2 * loss[0] else {"unfinished", "rising"}
+    tail = loss[-max(10, len(loss) // 10) :]
+    if not np.isfinite(tail).all():
+        return {"rising"}
+    size = np.mean(tail)
+    line = np.polyfit(np.linspace(-0.5, 0.5, len(tail)), tail, 1)[0] / size
+    tau, wide = kendall(tail), np.subtract(*np.quantile(tail, (0.75, 0.25))) / size
+    above = np.median(tail[-max(1, len(tail) // 5) :]) / loss[0]
+    if above > 2.2 and tau > -0.5:
+        return {"rising"}
+    if above < 1.8:
+        if tau < -0.9 and line < -0.018:
+            return {"unfinished"}
+        if tau > 0.9 and line > 0.018:
+            return {"rising"}
+        if abs(line) < 0.009 and wide < 0.09:
+            return {"plateau"}
+        if abs(tau) < 0.3 and wide > 0.15:
+            return {"unstable"}
+    return BY_LOSS
+
+
+class Reading:
+    """What one ensemble came to."""
+
+    def __init__(self, run):
+        self.run, self.history = run, run.history
+        self.x, self.y = run.train.x, run.train.y
+        with np.errstate(all="ignore"):
+            self.z, self.y_hat = activations_of(run.params, self.x)
+            self.slopes = [
+                slopes_from_the_left(layer.act, z) for layer, z in zip(run.params.layers, self.z, strict=True)
+            ]
+            self.zero = gradient_is_zero(run.params, self.x, self.y, run.experiment.loss)
+        self.gone = np.array(
+            [not all(np.isfinite(layer.w[k]).all() for layer in run.params.layers) for k in self.members]
+        )
+
+    @property
+    def members(self):
+        return range(len(self.run.params.layers[0].w))
+
+    def missing(self, k):
+        """Tell which samples are wrong, or of a class all of whose outputs lie on the threshold."""
+        out, y = self.y_hat[k, :, 0], self.y[:, 0]
+        wrong = ~np.isfinite(out) | ((out > 0.5) != (y > 0.5))
+        for label in (0, 1):
+            if np.all(out[y == label] == 0.5):
+                wrong = wrong | (y == label)
+        return wrong
+
+    def loss(self, k):
+        loss = self.history.loss[:, k]
+        return loss[~np.isnan(self.history.accuracy[:, k])]
+
+    def verdicts(self, k):
+        """Return which verdicts can be, None standing for none."""
+        if self.gone[k]:
+            return {"diverged"}
+        missing = self.missing(k)
+        if not missing.any():
+            return {None}
+        layers = range(len(self.slopes))
+        # A layer passes nothing at any sample: neither its own weights nor those below have a gradient anywhere.
+        shut = any(self.zero[: layer + 1, :, k].all() and self.slopes[layer][k].max() < 1e-9 for layer in layers)
+        if shut or self.zero[:, missing, k].all():
+            return {"dead"}
+        can = by_loss(self.loss(k))
+        flat = any(self.slopes[layer][k][missing].max() < 2e-6 for layer in layers)
+        surely = any(self.slopes[layer][k][missing].max() < 5e-7 for layer in layers)
+        half = self.loss(k)[len(self.loss(k)) // 2 :]
+        stands = len(half) >= 5 and np.ptp(half) < 1e-6 * abs(half[-1])
+        return {"dead"} if surely and stands else can | {"dead"} if flat else can
+
+
+def check(reading, k, said):
+    """Hold one member's diagnosis against the reading; return whether the reading left a choice."""
+    can = reading.verdicts(k)
+    kind = said.kind if said else None
+    assert kind in can, (kind, can)
+    if said is None:
+        return False
+    missing, loss = reading.missing(k), reading.loss(k)
+    if kind == "dead":
+        if said.samples is not None:
+            assert said.samples == missing.sum()
+        rows = slice(None) if said.samples is None else missing
+        if said.layer is not None:
+            assert reading.slopes[said.layer][k][rows].max() < 2e-6
+        if said.epoch is not None:
+            since = loss[said.epoch :]
+            assert not said.since or np.ptp(since) <= 1e-9 * abs(since[-1])
+    if kind in ("diverged", "rising", "unstable"):
+        assert "lower lr" in said.remedies or said.cause == "batch"
+        assert "higher lr" not in said.remedies
+    if kind == "plateau":
+        # A gradient reaches what is not learned, so waiting is a remedy, unless the losses have shown that it is not.
+        assert not reading.zero[:, missing, k].all()
+        half = loss[len(loss) // 2 :]
+        gone_down = 1 - np.mean(half[-len(half) // 5 :]) / np.mean(half[: len(half) // 5])
+        if said.settled:
+            assert "more epochs" not in said.remedies
+            fifth = len(half) // 5
+            first, last = (np.polyfit(range(fifth), some, 1)[0] for some in (half[:fifth], half[-fifth:]))
+            assert kendall(half) > -0.95 or gone_down < 2e-5 or abs(last) < 0.3 * abs(first), "it falls on"
+        elif said.cause is None:
+            assert "more epochs" in said.remedies, "waiting is a remedy"
+            assert said.fall is None or kendall(half) < 0, "it does not fall"
+        assert "higher lr" not in said.remedies or gone_down > -0.02, "it rises"
+    return len(can) > 1
+
+
+def combinations(options):
+    table = {
+        "data": ("xor", "linear"),
+        "act": tuple(funcnn.ACTIVATIONS),
+        "lr": RATES,
+        "optimizer": tuple(funcnn.OPTIMIZERS),
+    }
+    chosen = {name: getattr(options, name) or values for name, values in table.items()}
+    return [dict(zip(chosen, values, strict=True)) for values in itertools.product(*chosen.values())]
+
+
+def compare(experiment):
+    """Run an ensemble and hold the diagnosis of each member against the reading.
+
+    Returns how often each verdict was given, how often the reading left a choice, and what disagreed.
+    """
+    run = funcnn.run(experiment)
+    reading = Reading(run)
+    given, open_, wrong = collections.Counter(), 0, []
+    for k in reading.members:
+        said = funcnn.diagnose(funcnn.member(run, k))
+        given[said.kind if said else "learned"] += 1
+        try:
+            open_ += check(reading, k, said)
+        except AssertionError as error:
+            wrong.append((experiment, k, said, str(error).splitlines()[:1]))
+    return given, open_, wrong
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--epochs", type=int, default=2000)
+    for name, kind in (("data", str), ("act", str), ("lr", float), ("optimizer", str)):
+        parser.add_argument(f"--{name}", type=kind, nargs="+")
+    options = parser.parse_args(arguments)
+    total, left, bad = collections.Counter(), 0, []
+    for number, fields in enumerate(combinations(options), 1):
+        given, open_, wrong = compare(Experiment(**fields, seed=range(options.seeds), epochs=options.epochs))
+        total, left, bad = total + given, left + open_, bad + wrong
+        print(f"{number:4} {' '.join(map(str, fields.values())):32} {dict(given)}", *wrong, sep="\n     ", flush=True)
+    runs = sum(total.values())
+    print(f"{runs} runs: {dict(total)}; {left / runs:.1%} close to a bound; {len(bad)} disagree")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
