@@ -14,7 +14,7 @@ from ..optimizers import optimizer_named
 from ..records import Activation, Array, Loss, Params, arrays
 from ..schedules import schedule_named
 from ..validation import batch_rows
-from .evidence import classes, progress, slopes_on
+from .evidence import classes, progress, slopes_on, unexplained
 from .words import Cause, Remedy
 
 #: A schedule has ended where its factor is below this share of the largest that it had.
@@ -53,7 +53,10 @@ AGAINST: Mapping[Cause, tuple[Remedy, ...]] = MappingProxyType(
         "batch": ("full batch",),
         "start": ("smaller weights", "another seed"),
         "tie": (),
-        "rate": ("higher lr", "more epochs"),
+        "rate": ("higher lr", "more epochs", "another seed"),
+        "range": ("output activation",),
+        "targets": ("scaled targets",),
+        "labels": ("more features",),
     }
 )
 #: Causes beside whose remedies others would be idle.
@@ -62,6 +65,9 @@ ALONE: tuple[Cause, ...] = (
     "hidden layer",
     "units",
     "bias",
+    "range",
+    "labels",
+    "targets",
     "symmetry",
     "schedule",
     "clip",
@@ -77,22 +83,37 @@ Found = tuple[Cause, str | float | None]
 
 def cause_of_stand(run: Run, missing: Array) -> Found | None:
     """Return what keeps the loss of a run, and its samples not learned (n,), from becoming better, the surest first."""
-    for look in (boundary, _alike, _ended, _clipped, _decayed, _unscaled, _saturated, _batches, _unmoved):
+    for look in (
+        _out_of_range,
+        boundary,
+        _alike,
+        _ended,
+        _clipped,
+        _decayed,
+        _unscaled,
+        _large_targets,
+        _saturated,
+        _batches,
+        _unmoved,
+    ):
         if found := look(run):
             return found
-    return _tied(run, missing)
+    return _tied(run, missing) or _contradicted(run, missing)
 
 
 def cause_of_swing(run: Run) -> Found | None:
     """Return what made a run diverge, rise or swing, beside its learning rate."""
-    return _batches(run) or _unscaled(run) or _decayed(run)
+    return _batches(run) or _unscaled(run) or _large_targets(run) or _decayed(run)
 
 
 def cause_of_death(run: Run, missing: Array) -> Found | None:
     """Return what lets no gradient through to the samples that are not learned, (n,)."""
     if not run.train.x[missing].any() and not has_bias(run.params):
         return "bias", None
-    return _alike(run) or _unscaled(run) or _saturated(run) or _tied(run, missing)
+    for look in (_out_of_range, boundary, _alike, _decayed, _unscaled, _large_targets, _saturated):
+        if found := look(run):
+            return found
+    return _tied(run, missing) or _contradicted(run, missing)
 
 
 def start_of(run: Run) -> Params | None:
@@ -128,6 +149,8 @@ def boundary(run: Run) -> Found | None:
         squares = loss.name in ("half_sse", "mse") or not (loss.logits or classes(run))
         if (_fitted(run, loss, bias) if squares else _separable(run, bias)) is not False:
             return None
+        if not (bias or classes(run) or loss.logits) and _fitted(run, loss, True):
+            return "bias", None
         return ("activation" if hidden or _separable(run, True) else "hidden layer"), None
     if not classes(run) or max(hidden, default=1) > 1 or not all(_monotone(activation(layer.act)) for layer in layers):
         return None
@@ -277,11 +300,48 @@ def _batch_norms(run: Run) -> Array:
 
 def _unscaled(run: Run) -> Found | None:
     """Tell whether the inputs are of another size than networks are made for, or hardly vary beside it."""
-    size, spread = np.sqrt(np.mean(run.train.x**2, axis=0)), np.std(run.train.x, axis=0)
+    size = _odd_size(run.train.x)
+    return None if size is None else ("inputs", size)
+
+
+def _large_targets(run: Run) -> Found | None:
+    """Tell the same of targets that are no classes."""
+    size = None if classes(run) else _odd_size(run.train.y)
+    return None if size is None else ("targets", size)
+
+
+def _odd_size(values: Array) -> float | None:
+    """Return the size of columns where it is not one that networks are made for, or is so beside what they vary by."""
+    size, spread = np.sqrt(np.mean(values**2, axis=0)), np.std(values, axis=0)
     flat = (spread > 0) & (spread < CENTRED * size) & (size > 1)
     if not SCALE[0] <= size.max() <= SCALE[1]:
-        return "inputs", float(size.max())
-    return ("inputs", float(size[flat].max())) if flat.any() else None
+        return float(size.max())
+    return float(size[flat].max()) if flat.any() else None
+
+
+def _out_of_range(run: Run) -> Found | None:
+    """Tell whether the output activation cannot give what the targets ask for, on a probe."""
+    act, how, y = activation(run.params.layers[-1].act), run.decision, run.train.y
+    if act.name == "none" or how.kind == "largest":
+        return None
+    outputs = act.apply(np.linspace(-30.0, 30.0, 1201) * max(1.0, np.abs(y).max()))
+    if classes(run):
+        above, below = np.any(outputs > how.threshold), np.any(outputs <= how.threshold)
+        able = bool((above or not np.any(y == how.high)) and (below or not np.any(y == how.low)))
+    else:
+        able = bool(np.mean(np.sum((np.clip(y, outputs.min(), outputs.max()) - y) ** 2, axis=-1)) <= unexplained(y))
+    return None if able else ("range", act.name)
+
+
+def _contradicted(run: Run, missing: Array) -> Found | None:
+    """Tell whether what is not learned has samples of the same inputs and other targets beside it."""
+    x, y = run.train.x, run.train.y
+    if x.size > NUMBERS or not classes(run):
+        return None
+    _, which = np.unique(x, axis=0, return_inverse=True)
+    _, both = np.unique(np.column_stack([which, y]), axis=0, return_index=True)
+    several = np.bincount(which.ravel()[both]) > 1
+    return ("labels", None) if several[which.ravel()[missing]].all() else None
 
 
 def _batches(run: Run) -> Found | None:

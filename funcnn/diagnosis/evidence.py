@@ -92,10 +92,15 @@ def evidence(run: Run) -> Evidence:
     return Evidence(
         learned,
         missing,
-        np.any([d.any(axis=-1) & (a.any(axis=-1) | (layer.b is not None)) for layer, a, d in layers], axis=0),
+        np.any([_largest(d) * (_largest(a) if layer.b is None else 1) != 0 for layer, a, d in layers], axis=0),
         _slopes(run.params, trace),
         bool(np.var(answers, axis=0).sum() <= ONE_ANSWER * np.var(y, axis=0).sum()),
     )
+
+
+def _largest(values: Array) -> Array:
+    """Return the largest magnitude for each sample, (n,)."""
+    return np.abs(values).max(axis=-1)
 
 
 def residuals(loss: Loss, y_hat: Array, y: Array) -> Array:
@@ -120,8 +125,13 @@ def progress(run: Run, loss: Loss, y_hat: Array, y: Array) -> tuple[bool, Array]
                 missing |= labels == label
         return not missing.any(), missing
     missed = np.sum(residuals(loss, y_hat, y) ** 2, axis=-1)
-    allowed = (1 - EXPLAINED) * (np.var(y, axis=0).sum() or np.mean(y * y, axis=0).sum())
-    return bool(np.mean(missed) <= allowed), ~(missed <= allowed)
+    return bool(np.mean(missed) <= unexplained(y)), ~(missed <= unexplained(y))
+
+
+def unexplained(y: Array) -> float:
+    """Return which square may be missed of a sample's targets: a share of their variance, or of their size."""
+    squares = np.var(y, axis=0) if np.ptp(y, axis=0).any() else np.mean(y * y, axis=0)
+    return float((1 - EXPLAINED) * np.sum(squares))
 
 
 def classes(run: Run) -> bool:
@@ -149,8 +159,8 @@ class Trend:
         By which share it fell (negative: rose) over how many last epochs.
     low, level, high
         Their lower quartile, the median of their last fifth, and their upper quartile; infinite where one of them is.
-    onwards, half
-        By which share it fell over how many epochs, the last half of the run, where it falls on there; else None.
+    onwards, over
+        Where it falls on, by which share it fell over how many epochs, half of them or but the last; else None.
     settled
         Whether that it falls no more is sure.
     """
@@ -164,7 +174,7 @@ class Trend:
     level: float
     high: float
     onwards: float | None
-    half: int
+    over: int
     settled: bool
 
 
@@ -172,27 +182,29 @@ def trend(loss: Array) -> Trend:
     """Return where the losses (T,) of a run go."""
     last, half = loss[-max(FEW, len(loss) // 10) :], loss[len(loss) // 2 :]
     if not np.isfinite(last).all():
-        return Trend(True, False, False, 0.0, len(last), np.inf, np.inf, np.inf, None, len(half), False)
+        return Trend(True, False, False, 0.0, len(last), np.inf, np.inf, np.inf, None, 0, False)
     low, high = np.quantile(last, (0.25, 0.75)).tolist() if len(last) else (0.0, 0.0)
     now, then = _course(last), _course(half)
     falls = now.steady and now.fall >= PLATEAU
     # No epoch of a fair run is twice as bad as its first.
     rises = (now.steady and -now.fall >= PLATEAU) or bool(len(loss) and now.level > 2 * loss[0] and not falls)
     long = len(loss) >= FEW
-    creeps = then.steady and then.lasting and then.fall >= SETTLED
+    on, over = next(
+        ((one.fall, epochs) for one, epochs in ((then, len(half)), (now, len(last))) if _creeps(one)), (None, 0)
+    )
     still = len(loss) >= LONG or then.spread <= SETTLED * abs(now.level)
     return Trend(
         rises=rises,
         falls=falls,
-        swings=long and not falls and high - low > SWING * abs(now.level),
+        swings=long and not falls and max(high - low, now.spread) > SWING * abs(now.level),
         fall=now.fall,
         epochs=len(last),
         low=low,
         level=now.level,
         high=high,
-        onwards=then.fall if creeps else None,
-        half=len(half),
-        settled=bool(long and still and not (falls or creeps)),
+        onwards=on,
+        over=over,
+        settled=bool(long and still and not falls and on is None),
     )
 
 
@@ -201,8 +213,8 @@ class Course:
     """What becomes of losses over epochs, from the medians of five stretches.
 
     ``level`` is the last one, which is by the share ``fall`` below the first; ``spread`` is that of all. ``steady``:
-    each is below (or each above) the one before, and the last more than losses differ within a stretch. ``lasting``:
-    the last step is not far smaller than the first, so that it will go on.
+    each is below (or each above) the one before, and the middle halves of the first and the last stretch do not
+    overlap. ``lasting``: the last step is not far smaller than the first, so that it will go on.
     """
 
     level: float = np.inf
@@ -210,6 +222,11 @@ class Course:
     spread: float = np.inf
     steady: bool = False
     lasting: bool = False
+
+
+def _creeps(course: Course) -> bool:
+    """Tell whether losses fall, however little, and will go on to."""
+    return course.steady and course.lasting and course.fall >= SETTLED
 
 
 def _course(losses: Array) -> Course:
@@ -220,8 +237,8 @@ def _course(losses: Array) -> Course:
     quarters = np.array([np.quantile(some, (0.25, 0.5, 0.75)) for some in np.array_split(losses, 5)])
     levels, steps = quarters[:, 1], np.diff(quarters[:, 1])
     way = levels[-1] - levels[0]
-    rounding = 1e4 * np.finfo(losses.dtype).eps * abs(levels[-1])
-    beyond = abs(way) > max(np.median(quarters[:, 2] - quarters[:, 0]), rounding)
+    apart = quarters[-1, 2] < quarters[0, 0] if way < 0 else quarters[-1, 0] > quarters[0, 2]
+    beyond = apart and abs(way) > 1e4 * np.finfo(losses.dtype).eps * abs(levels[-1])  # what rounding makes of sums
     return Course(
         level=float(levels[-1]),
         fall=float(-way / abs(levels[0])) if levels[0] else 0.0,

@@ -65,7 +65,10 @@ def _told(run: Run, said: Diagnosis, cause: Found | None, remedies: tuple[Remedy
     """Return a diagnosis with its cause and with those remedies that are open to this run."""
     name, about = cause or (None, None)
     if name is not None:
-        remedies = (*AGAINST[name], *(() if name in ALONE and said.kind in STEADY else remedies))
+        others = (
+            remedies if said.kind not in STEADY else () if name in ALONE else remedies[: 1 if name != "tie" else None]
+        )
+        remedies = (*AGAINST[name], *others)
     seed: Remedy = "another seed" if run.experiment.start_sha256 is None else "other weights"
     idle = {"lower lr", "higher lr"} if optimizer_named(run.experiment.optimizer).name == "rprop" else set()
     remedies = tuple(dict.fromkeys(seed if one == "another seed" else one for one in remedies if one not in idle))
@@ -170,12 +173,13 @@ def _standing(run: Run, found: Evidence, losses: Trend) -> Diagnosis:
         fall = losses.fall if losses.falls else None
         said = Diagnosis("unfinished", fall=fall, epochs=losses.epochs)
         return _told(run, said, None if cause == ("rate", None) else cause, ("more epochs",))
-    said = Diagnosis("plateau", loss=losses.level, settled=losses.settled, constant=found.constant)
+    settled = losses.settled and cause != ("rate", None)
+    said = Diagnosis("plateau", loss=losses.level, settled=settled, constant=found.constant)
     others: tuple[Remedy, ...] = ("another seed", "more units") if len(run.params.layers) > 1 else ("another seed",)
     if losses.settled:
         return _told(run, said, cause, (*others, "lower lr"))
     if losses.onwards is not None:
-        said = attrs.evolve(said, fall=losses.onwards, epochs=losses.half)
+        said = attrs.evolve(said, fall=losses.onwards, epochs=losses.over)
     moved = movement(run)
     if moved is None or moved >= 1:  # weights that have come far already will not soon come to more
         slow = losses.onwards is not None and losses.onwards < SLOW
