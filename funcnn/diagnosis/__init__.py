@@ -1,7 +1,7 @@
 """What went wrong in a run: the facts, and the words for them.
 
-`evidence` reads the final weights and the losses, `causes` looks for what stands in the way, `verdicts` decides, and
-`words` says it.
+`evidence` reads the final weights and the losses, `verdicts` decides, `causes` looks for what stands in the way (and
+`boundary` whether that is the network), and `words` says it.
 """
 
 from .evidence import dead_layers, diverged

@@ -1,6 +1,6 @@
 """What stands in the way of a run that failed, where that is plain, and what helps against it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -8,13 +8,13 @@ import numpy as np
 from .. import metrics
 from ..activations import activation
 from ..experiments import Run
-from ..losses import loss_named
 from ..network import forward, grads
 from ..optimizers import optimizer_named
-from ..records import Activation, Array, Loss, Params, arrays
+from ..records import Array, Params, arrays
 from ..schedules import schedule_named
 from ..validation import batch_rows
-from .evidence import classes, progress, slopes_on, unexplained
+from .boundary import has_bias, line_lacks
+from .evidence import classes, slopes_on, unexplained
 from .words import Cause, Remedy
 
 #: A schedule has ended where its factor is below this share of the largest that it had.
@@ -35,8 +35,8 @@ MOVED = 0.01
 SCALED = ("sgd", "momentum", "nesterov")
 #: Batches whose gradients are looked at.
 BATCHES = 32
-#: How often the nearest point is moved before it is left open whether rows can be separated, and for how many numbers.
-PASSES, NUMBERS = 3000, 100_000
+#: Numbers among which samples of the same inputs are searched.
+NUMBERS = 1_000_000
 
 #: What helps against a cause.
 AGAINST: Mapping[Cause, tuple[Remedy, ...]] = MappingProxyType(
@@ -83,36 +83,35 @@ Found = tuple[Cause, str | float | None]
 
 def cause_of_stand(run: Run, missing: Array) -> Found | None:
     """Return what keeps the loss of a run, and its samples not learned (n,), from becoming better, the surest first."""
-    for look in (
-        _out_of_range,
-        boundary,
-        _alike,
-        _ended,
-        _clipped,
-        _decayed,
-        _unscaled,
-        _large_targets,
-        _saturated,
-        _batches,
-        _unmoved,
-    ):
-        if found := look(run):
-            return found
-    return _tied(run, missing) or _contradicted(run, missing)
+    sure = (_out_of_range, _boundary, _alike, _ended, _clipped, _shrunk, _outweighed)
+    return _first(run, *sure, _unscaled, _large_targets, _saturated, _batches, _unmoved) or _unlike(run, missing)
 
 
 def cause_of_swing(run: Run) -> Found | None:
     """Return what made a run diverge, rise or swing, beside its learning rate."""
-    return _batches(run) or _unscaled(run) or _large_targets(run) or _decayed(run)
+    return _first(run, _batches, _unscaled, _large_targets, _shrunk)
+
+
+def cause_of_unrest(run: Run) -> Found | None:
+    """Return what made a run swing, or why it would fail without that."""
+    return cause_of_swing(run) or _boundary(run)
 
 
 def cause_of_death(run: Run, missing: Array) -> Found | None:
     """Return what lets no gradient through to the samples that are not learned, (n,)."""
     if not run.train.x[missing].any() and not has_bias(run.params):
         return "bias", None
-    for look in (_out_of_range, boundary, _alike, _decayed, _unscaled, _large_targets, _saturated):
-        if found := look(run):
-            return found
+    sure = (_out_of_range, _boundary, _alike, _shrunk)
+    return _first(run, *sure, _unscaled, _large_targets, _saturated) or _unlike(run, missing)
+
+
+def _first(run: Run, *looks: Callable[[Run], Found | None]) -> Found | None:
+    """Return the first cause that is found."""
+    return next((found for look in looks if (found := look(run))), None)
+
+
+def _unlike(run: Run, missing: Array) -> Found | None:
+    """Tell what is the matter with the samples that are not learned themselves."""
     return _tied(run, missing) or _contradicted(run, missing)
 
 
@@ -134,98 +133,10 @@ def movement(run: Run) -> float | None:
     return moved / size if size else np.inf
 
 
-def has_bias(params: Params) -> bool:
-    """Tell whether any layer has a bias."""
-    return any(layer.b is not None for layer in params.layers)
-
-
-def boundary(run: Run) -> Found | None:
+def _boundary(run: Run) -> Found | None:
     """Tell what a network lacks whose boundary is a line, where a line does not do."""
-    layers, loss = run.params.layers, loss_named(run.experiment.loss)
-    hidden = [layer.w.shape[-1] for layer in layers[:-1]]
-    bias = has_bias(run.params)
-    if all(activation(layer.act).name == "none" for layer in layers):
-        # Squares have one minimum, which can be computed; what else a linear output is trained by can separate at best.
-        squares = loss.name in ("half_sse", "mse") or not (loss.logits or classes(run))
-        if (_fitted(run, loss, bias) if squares else _separable(run, bias)) is not False:
-            return None
-        if not (bias or classes(run) or loss.logits) and _fitted(run, loss, True):
-            return "bias", None
-        return ("activation" if hidden or _separable(run, True) else "hidden layer"), None
-    if not classes(run) or max(hidden, default=1) > 1 or not all(_monotone(activation(layer.act)) for layer in layers):
-        return None
-    if _separable(run, True) is False:
-        return ("units" if hidden else "hidden layer"), None
-    return ("bias", None) if not hidden and not bias and _separable(run, False) is False else None
-
-
-def _monotone(act: Activation) -> bool:
-    """Tell whether an activation never falls, on a probe."""
-    return bool(np.all(np.diff(act.apply(np.linspace(-30.0, 30.0, 1201))) >= 0))
-
-
-def _fitted(run: Run, loss: Loss, bias: bool) -> bool:
-    """Tell whether the linear outputs of the least squares have learned the training set; Legendre 1805."""
-    x, y = _features(run, bias), run.train.y
-    return progress(run, loss, x @ np.linalg.lstsq(x, y)[0], y)[0]
-
-
-def _features(run: Run, bias: bool) -> Array:
-    """Return the inputs, with a column of ones where there is a bias, (n, d)."""
-    x = run.train.x
-    return np.column_stack([x, np.ones(len(x))]) if bias else x
-
-
-def _separable(run: Run, bias: bool) -> bool | None:
-    """Tell whether some line is between the classes; None where that has not been found out."""
-    x, y, how = _features(run, bias), run.train.y, run.decision
-    if how.kind == "largest":  # Kesler's construction: the weights of all outputs in a row, Nilsson 1965
-        (n, d), k = x.shape, y.shape[-1]
-        if n * (k - 1) * k * d > NUMBERS:
-            return None
-        sample, other = np.nonzero(1 - y)
-        rows, each = np.zeros((len(sample), k, d)), np.arange(len(sample))
-        rows[each, np.argmax(y, axis=-1)[sample]] = x[sample]
-        rows[each, other] = -x[sample]
-        return separable(rows.reshape(len(rows), -1))
-    found = [separable(_sided(run, x, signs, bias)) for signs in np.where(y == how.high, 1.0, -1.0).T]
-    return False if False in found else None if None in found else True
-
-
-def _sided(run: Run, x: Array, signs: Array, bias: bool) -> Array:
-    """Return rows that weights are to be positive with, so that one output is above its threshold where signs are 1."""
-    act = activation(run.params.layers[-1].act)
-    side = 0.0 if bias else float(np.sign(run.decision.threshold - act.apply(np.zeros(1))[0]))
-    if not side:
-        return signs[:, None] * x
-    # Without bias the threshold has a side of 0, and how far it is from there is a matter of the weights' size.
-    rows = signs[:, None] * np.column_stack([x, np.full(len(x), -side)])
-    return np.vstack([rows, np.eye(x.shape[1] + 1)[-1]])
-
-
-def separable(rows: Array) -> bool | None:
-    """Tell whether some w has ``rows @ w > 0``, or None where that takes long: by Kozinec's algorithm, 1964.
-
-    The point w of the rows' hull that is nearest to 0 is approached, from row to row. Rows of length 1 that it
-    brings within a millionth of 0 are not separated by any w.
-    """
-    size = np.linalg.norm(rows, axis=1)
-    if rows.size > NUMBERS:
-        return None
-    if not size.all():
-        return False
-    rows = rows / size[:, None]
-    w = rows[0]
-    for _ in range(PASSES):
-        products = rows @ w
-        worst = products.argmin()
-        if products[worst] > 0:
-            return True
-        way = rows[worst] - w
-        w = w - (w @ way) / (way @ way) * way
-        if w @ w < 1e-12:
-            return False
-    return None
+    lack = line_lacks(run)
+    return None if lack is None else (lack, None)
 
 
 def _alike(run: Run) -> Found | None:
@@ -274,19 +185,28 @@ def _clipped(run: Run) -> Found | None:
     return ("clip", float(e.clip)) if np.median(_batch_norms(run)) > CLIPPED * e.clip else None
 
 
-def _decayed(run: Run) -> Found | None:
-    """Tell whether weight decay holds the weights down."""
-    e = run.experiment
-    rule = optimizer_named(e.optimizer)
-    own = dict(zip(rule.names, rule.hyper, strict=True)).get("decay", 0.0)
-    if not (e.l2 or own):
+def _shrunk(run: Run) -> Found | None:
+    """Tell whether weight decay has made the weights small, or lets none become large."""
+    decay, own = _decays(run)
+    largest = max(float(np.abs(layer.w).max()) for layer in run.params.layers)
+    # A step of Adam's is at most 1, times the rate, so that its own decay bounds the weights by 1/decay.
+    return ("decay", decay) if decay and (largest < DECAYED or own > DECAYED) else None
+
+
+def _outweighed(run: Run) -> Found | None:
+    """Tell whether weight decay pulls about as hard as the gradients of batches do."""
+    decay, own = _decays(run)
+    if not decay or own:
         return None
-    w = np.concatenate([layer.w.ravel() for layer in run.params.layers])
-    size = float(np.linalg.norm(w))
-    # A step of Adam's is at most 1, times the rate, which bounds the weights by 1/decay.
-    if np.abs(w).max() < DECAYED or own > DECAYED or (e.l2 and e.l2 * size >= DECAYED * np.median(_batch_norms(run))):
-        return "decay", float(e.l2 or own)
-    return None
+    size = np.sqrt(sum(np.sum(layer.w * layer.w) for layer in run.params.layers))
+    return ("decay", decay) if decay * size >= DECAYED * np.median(_batch_norms(run)) else None
+
+
+def _decays(run: Run) -> tuple[float, float]:
+    """Return the weight decay of a run, and that of its optimizer alone."""
+    rule = optimizer_named(run.experiment.optimizer)
+    own = dict(zip(rule.names, rule.hyper, strict=True)).get("decay", 0.0)
+    return float(run.experiment.l2 or own), own
 
 
 def _batch_norms(run: Run) -> Array:
@@ -346,10 +266,9 @@ def _contradicted(run: Run, missing: Array) -> Found | None:
 
 def _batches(run: Run) -> Found | None:
     """Tell whether an optimizer that needs the gradient over all samples gets those of batches."""
-    e, n = run.experiment, len(run.train.x)
-    return (
-        ("batch", "rprop") if optimizer_named(e.optimizer).name == "rprop" and batch_rows(e.batch_size, n) < n else None
-    )
+    n = len(run.train.x)
+    small = batch_rows(run.experiment.batch_size, n) < n
+    return ("batch", "rprop") if small and optimizer_named(run.experiment.optimizer).name == "rprop" else None
 
 
 def _unmoved(run: Run) -> Found | None:

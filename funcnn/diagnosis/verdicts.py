@@ -9,7 +9,17 @@ from ..activations import activation
 from ..experiments import Run, check_solo
 from ..optimizers import optimizer_named
 from ..records import Array
-from .causes import AGAINST, ALONE, Found, boundary, cause_of_death, cause_of_stand, cause_of_swing, movement, start_of
+from .causes import (
+    AGAINST,
+    ALONE,
+    Found,
+    cause_of_death,
+    cause_of_stand,
+    cause_of_swing,
+    cause_of_unrest,
+    movement,
+    start_of,
+)
 from .evidence import FEW, SETTLED, Evidence, Trend, diverged, evidence, slopes_on, trend
 from .words import Diagnosis, Remedy
 
@@ -65,12 +75,14 @@ def _told(run: Run, said: Diagnosis, cause: Found | None, remedies: tuple[Remedy
     """Return a diagnosis with its cause and with those remedies that are open to this run."""
     name, about = cause or (None, None)
     if name is not None:
-        others = (
-            remedies if said.kind not in STEADY else () if name in ALONE else remedies[: 1 if name != "tie" else None]
-        )
-        remedies = (*AGAINST[name], *others)
-    seed: Remedy = "another seed" if run.experiment.start_sha256 is None else "other weights"
-    idle = {"lower lr", "higher lr"} if optimizer_named(run.experiment.optimizer).name == "rprop" else set()
+        against = AGAINST[name]
+        if against and said.kind in STEADY:
+            remedies = () if name in ALONE else remedies[:1]
+        remedies = (*against, *remedies)
+    e = run.experiment
+    drawn = e.start_sha256 is None and e.scheme.partition(":")[0] not in ("zeros", "constant")
+    seed: Remedy = "another seed" if drawn else "other weights"
+    idle = {"lower lr", "higher lr"} if optimizer_named(e.optimizer).name == "rprop" else set()
     remedies = tuple(dict.fromkeys(seed if one == "another seed" else one for one in remedies if one not in idle))
     return attrs.evolve(said, cause=name, about=about, remedies=remedies or ("another optimizer",))
 
@@ -96,15 +108,8 @@ def _dead(run: Run, found: Evidence, losses: Trend) -> Diagnosis | None:
     remedies: list[Remedy] = ["another seed"] if born else ["lower lr", "another seed"]
     remedies += [] if saturated else ["leaky_relu"]
     remedies += ["more epochs"] if losses.falls else []
-    said = Diagnosis(
-        "dead",
-        epoch,
-        layer,
-        output=layer == len(acts) - 1,
-        saturated=saturated,
-        since=since,
-        samples=samples,
-    )
+    facts: dict[str, Any] = {"output": layer == len(acts) - 1, "saturated": saturated, "since": since}
+    said = Diagnosis("dead", epoch, layer, samples=samples, **facts)
     return _told(run, said, cause_of_death(run, found.missing), tuple(remedies))
 
 
@@ -133,6 +138,8 @@ def _dead_since(
     Losses show it where they stand still; where others still learn, the norms that were logged.
     """
     loss, history = run.history.loss, run.history
+    if not len(loss):
+        return None, False
     still = _still_since(loss, SETTLED if bound else 1e4 * np.finfo(loss.dtype).eps)
     others = samples is not None and found.reached.any()
     if len(loss) - still < FEW and (bound or others):  # it has not stood for long enough to show that
@@ -162,7 +169,7 @@ def _unruly(run: Run, losses: Trend) -> Diagnosis | None:
         return _told(run, said, cause_of_swing(run), ("lower lr",))
     if losses.swings:
         said = Diagnosis("unstable", loss=losses.high, low=losses.low, epochs=losses.epochs, **_rate(run))
-        return _told(run, said, cause_of_swing(run) or boundary(run), ("lower lr", "another seed"))
+        return _told(run, said, cause_of_unrest(run), ("lower lr", "another seed"))
     return None
 
 
