@@ -1,7 +1,6 @@
 """What stands in the way of a run that failed, where that is plain, and what helps against it."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from ..schedules import schedule_named
 from ..validation import batch_rows
 from .boundary import has_bias, line_lacks
 from .evidence import classes, slopes_on, unexplained
-from .words import Cause, Remedy
+from .words import Cause
 
 #: A schedule has ended where its factor is below this share of the largest that it had.
 ENDED = 1e-3
@@ -37,45 +36,6 @@ SCALED = ("sgd", "momentum", "nesterov")
 BATCHES = 32
 #: Numbers among which samples of the same inputs are searched.
 NUMBERS = 1_000_000
-
-#: What helps against a cause.
-AGAINST: Mapping[Cause, tuple[Remedy, ...]] = MappingProxyType(
-    {
-        "activation": ("activation",),
-        "hidden layer": ("hidden layer",),
-        "units": ("more units",),
-        "bias": ("bias",),
-        "symmetry": ("random weights",),
-        "schedule": ("longer schedule", "another seed"),
-        "clip": ("larger clip", "more epochs"),
-        "decay": ("less decay",),
-        "inputs": ("scaled inputs",),
-        "batch": ("full batch",),
-        "start": ("smaller weights", "another seed"),
-        "tie": (),
-        "rate": ("higher lr", "more epochs", "another seed"),
-        "range": ("output activation",),
-        "targets": ("scaled targets",),
-        "labels": ("more features",),
-    }
-)
-#: Causes beside whose remedies others would be idle.
-ALONE: tuple[Cause, ...] = (
-    "activation",
-    "hidden layer",
-    "units",
-    "bias",
-    "range",
-    "labels",
-    "targets",
-    "symmetry",
-    "schedule",
-    "clip",
-    "decay",
-    "batch",
-    "start",
-    "rate",
-)
 
 #: A cause and what it is about.
 Found = tuple[Cause, str | float | None]
@@ -174,7 +134,8 @@ def _ended(run: Run) -> Found | None:
     n = len(run.train.x)
     done = h.state.t if h.state is not None else len(h.loss) * -(-n // batch_rows(e.batch_size, n))
     factors = np.abs(schedule_named(e.schedule)(np.linspace(1.0, max(1.0, done), 1000)))
-    return ("schedule", e.schedule) if factors[-1] < ENDED * factors.max() else None
+    name = e.schedule if isinstance(e.schedule, str) else "given"
+    return ("schedule", name) if factors[-1] < ENDED * factors.max() else None
 
 
 def _clipped(run: Run) -> Found | None:

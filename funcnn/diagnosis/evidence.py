@@ -20,13 +20,17 @@ PLATEAU = 0.01
 FEW = 10
 #: A loss that falls on takes steps that have not become smaller than this share of what they were, over half a run.
 LASTING = 0.1
+#: Losses that only fall, or only rise, go as far from the first median of five to the last as from decile to decile.
+ONWARDS = 0.7
+#: A step that is more than this share of the way of five is a jump.
+JUMP = 0.95
 #: A loss that differs by no more than this share over half of the epochs has settled.
 SETTLED = 1e-5
 #: Epochs that show that a loss which only wanders has settled. Fewer do not: of such runs on the lab's data about half
 #: had got well below after ten times 20 to 100 epochs, a quarter after ten times 500, and 4 % after ten times 2,000.
 LONG = 1000
-#: A loss half of whose last epochs lie in a range wider than this share of their median swings.
-SWING = 0.1
+#: Quantiles between which most losses lie, and the share of their median that they are apart where the loss swings.
+MOST, SWING = (0.1, 0.9), 0.2
 
 
 def diverged(params: Params) -> Array:
@@ -148,101 +152,101 @@ def decided(run: Run, y_hat: Array) -> Array:
 
 
 @attrs.frozen
+class Course:
+    """What becomes of losses over epochs, from the medians of five stretches, so that no single epoch decides.
+
+    The last is by the share ``fall`` below the first (negative: above). ``onwards``: that is most of what the losses
+    vary by. ``steady``: and each is below (or each above) the one before, with no step that is nearly all of the way.
+    ``lasting``: the last step is not far smaller than the first, so that it will go on.
+    """
+
+    epochs: int
+    fall: float = 0.0
+    spread: float = np.inf
+    onwards: bool = False
+    steady: bool = False
+    lasting: bool = False
+
+
+def course(losses: Array) -> Course:
+    """Return the course of the losses (T,) of a run, or of some of its epochs."""
+    if len(losses) < 6 or not np.isfinite(losses).all():
+        return Course(len(losses))
+    # At the edge of stability every other epoch is the better one, so that pairs show where both go; Cohen et al. 2021.
+    pairs = (losses[1:] + losses[:-1]) / 2
+    levels = np.array([np.median(some) for some in np.array_split(pairs, 5)])
+    steps, way = np.diff(levels), levels[-1] - levels[0]
+    beyond = abs(way) > 1e4 * np.finfo(losses.dtype).eps * abs(levels[-1])  # what rounding makes of sums
+    onwards = bool(beyond and abs(way) >= ONWARDS * np.ptp(np.quantile(pairs, MOST)))
+    return Course(
+        len(losses),
+        fall=float(-way / abs(levels[0])) if levels[0] else 0.0,
+        spread=float(np.ptp(levels)),
+        onwards=onwards,
+        steady=bool(onwards and np.all(steps * way > 0) and np.max(steps / way) < JUMP),
+        lasting=bool(abs(steps[-1]) >= LASTING * abs(steps[0])),
+    )
+
+
+@attrs.frozen
 class Trend:
-    """Where the loss of a run goes, told from the medians of fifths of many epochs, so that no single one decides.
+    """Where the loss of a run goes.
 
     Parameters
     ----------
-    rises, falls, swings
-        What it does over the last epochs, if it does not stand.
-    fall, epochs
-        By which share it fell (negative: rose) over how many last epochs.
+    rises, swings
+        What it does over the last epochs, if it does not stand or fall.
+    falling
+        How it falls, over the last epochs or, slowly, over half of them; None where it does not.
+    epochs
+        How many the last ones are.
     low, level, high
-        Their lower quartile, the median of their last fifth, and their upper quartile; infinite where one of them is.
-    onwards, over
-        Where it falls on, by which share it fell over how many epochs, half of them or but the last; else None.
+        Their lowest decile, the median of their last fifth, and their highest decile; infinite where one of them is.
     settled
         Whether that it falls no more is sure.
     """
 
     rises: bool
-    falls: bool
     swings: bool
-    fall: float
+    falling: Course | None
     epochs: int
-    low: float
-    level: float
-    high: float
-    onwards: float | None
-    over: int
-    settled: bool
+    low: float = np.inf
+    level: float = np.inf
+    high: float = np.inf
+    settled: bool = False
+
+
+def _best(before: Array, first: float) -> float:
+    """Return the lowest median of twentieths of the losses before the last ones, or the first loss."""
+    return float(min(first, *(np.median(some) for some in np.array_split(before, 20) if len(some)), np.inf))
 
 
 def trend(loss: Array) -> Trend:
     """Return where the losses (T,) of a run go."""
     last, half = loss[-max(FEW, len(loss) // 10) :], loss[len(loss) // 2 :]
     if not np.isfinite(last).all():
-        return Trend(True, False, False, 0.0, len(last), np.inf, np.inf, np.inf, None, 0, False)
-    low, high = np.quantile(last, (0.25, 0.75)).tolist() if len(last) else (0.0, 0.0)
-    now, then = _course(last), _course(half)
-    falls = now.steady and now.fall >= PLATEAU
-    # No epoch of a fair run is twice as bad as its first.
-    rises = (now.steady and -now.fall >= PLATEAU) or bool(len(loss) and now.level > 2 * loss[0] and not falls)
+        return Trend(True, False, None, len(last))
+    if not len(last):
+        return Trend(False, False, None, 0)
+    now, then = course(last), course(half)
+    low, high = np.quantile(last, MOST).tolist()
+    level, best = float(np.median(last[-max(1, len(last) // 5) :])), _best(loss[: -len(last)], loss[0])
+    leaps = now.onwards and level < (1 - SWING) * best  # down to what was never seen
+    falls = now.fall >= PLATEAU and (now.steady or leaps)
+    stands = (now.steady and now.fall < 0) or high - low < LASTING * then.fall * level / 4
+    slowly = (one for one in ([] if stands else [then]) + [now] if one.steady and one.lasting and one.fall >= SETTLED)
+    falling = now if falls else next(slowly, None)
+    # A fair run does not come to be twice as bad as it was.
+    rises = (now.steady and -now.fall >= PLATEAU) or bool(level > 2 * best and not falls)
     long = len(loss) >= FEW
-    on, over = next(
-        ((one.fall, epochs) for one, epochs in ((then, len(half)), (now, len(last))) if _creeps(one)), (None, 0)
-    )
-    still = len(loss) >= LONG or then.spread <= SETTLED * abs(now.level)
+    still = len(loss) >= LONG or then.spread <= SETTLED * abs(level)
     return Trend(
-        rises=rises,
-        falls=falls,
-        swings=long and not falls and max(high - low, now.spread) > SWING * abs(now.level),
-        fall=now.fall,
+        rises,
+        swings=long and not falls and high - low > SWING * abs(level),
+        falling=falling,
         epochs=len(last),
         low=low,
-        level=now.level,
+        level=level,
         high=high,
-        onwards=on,
-        over=over,
-        settled=bool(long and still and not falls and on is None),
-    )
-
-
-@attrs.frozen
-class Course:
-    """What becomes of losses over epochs, from the medians of five stretches.
-
-    ``level`` is the last one, which is by the share ``fall`` below the first; ``spread`` is that of all. ``steady``:
-    each is below (or each above) the one before, and the middle halves of the first and the last stretch do not
-    overlap. ``lasting``: the last step is not far smaller than the first, so that it will go on.
-    """
-
-    level: float = np.inf
-    fall: float = 0.0
-    spread: float = np.inf
-    steady: bool = False
-    lasting: bool = False
-
-
-def _creeps(course: Course) -> bool:
-    """Tell whether losses fall, however little, and will go on to."""
-    return course.steady and course.lasting and course.fall >= SETTLED
-
-
-def _course(losses: Array) -> Course:
-    if not len(losses):
-        return Course()
-    if len(losses) < 5:
-        return Course(float(losses[-1]))
-    quarters = np.array([np.quantile(some, (0.25, 0.5, 0.75)) for some in np.array_split(losses, 5)])
-    levels, steps = quarters[:, 1], np.diff(quarters[:, 1])
-    way = levels[-1] - levels[0]
-    apart = quarters[-1, 2] < quarters[0, 0] if way < 0 else quarters[-1, 0] > quarters[0, 2]
-    beyond = apart and abs(way) > 1e4 * np.finfo(losses.dtype).eps * abs(levels[-1])  # what rounding makes of sums
-    return Course(
-        level=float(levels[-1]),
-        fall=float(-way / abs(levels[0])) if levels[0] else 0.0,
-        spread=float(np.ptp(levels)),
-        steady=bool(beyond and (np.all(steps < 0) or np.all(steps > 0))),
-        lasting=bool(abs(steps[-1]) >= LASTING * abs(steps[0])),
+        settled=bool(long and still and falling is None),
     )

@@ -9,19 +9,9 @@ from ..activations import activation
 from ..experiments import Run, check_solo
 from ..optimizers import optimizer_named
 from ..records import Array
-from .causes import (
-    AGAINST,
-    ALONE,
-    Found,
-    cause_of_death,
-    cause_of_stand,
-    cause_of_swing,
-    cause_of_unrest,
-    movement,
-    start_of,
-)
-from .evidence import FEW, SETTLED, Evidence, Trend, diverged, evidence, slopes_on, trend
-from .words import Diagnosis, Remedy
+from .causes import Found, cause_of_death, cause_of_stand, cause_of_swing, cause_of_unrest, movement, start_of
+from .evidence import FEW, PLATEAU, SETTLED, Evidence, Trend, diverged, evidence, slopes_on, trend
+from .words import CAUSES, SHARED, Diagnosis, Remedy
 
 #: A derivative below this, where the loss has settled too, is as good as 0.
 FLAT = 1e-6
@@ -75,9 +65,9 @@ def _told(run: Run, said: Diagnosis, cause: Found | None, remedies: tuple[Remedy
     """Return a diagnosis with its cause and with those remedies that are open to this run."""
     name, about = cause or (None, None)
     if name is not None:
-        against = AGAINST[name]
+        _, against = CAUSES[name]
         if against and said.kind in STEADY:
-            remedies = () if name in ALONE else remedies[:1]
+            remedies = remedies[:1] if name in SHARED else ()
         remedies = (*against, *remedies)
     e = run.experiment
     drawn = e.start_sha256 is None and e.scheme.partition(":")[0] not in ("zeros", "constant")
@@ -107,7 +97,7 @@ def _dead(run: Run, found: Evidence, losses: Trend) -> Diagnosis | None:
     born = start is not None and layer is not None and _is_flat(slopes_on(run, start)[layer][rows], bound)
     remedies: list[Remedy] = ["another seed"] if born else ["lower lr", "another seed"]
     remedies += [] if saturated else ["leaky_relu"]
-    remedies += ["more epochs"] if losses.falls else []
+    remedies += ["more epochs"] if losses.falling else []
     facts: dict[str, Any] = {"output": layer == len(acts) - 1, "saturated": saturated, "since": since}
     said = Diagnosis("dead", epoch, layer, samples=samples, **facts)
     return _told(run, said, cause_of_death(run, found.missing), tuple(remedies))
@@ -175,20 +165,21 @@ def _unruly(run: Run, losses: Trend) -> Diagnosis | None:
 
 def _standing(run: Run, found: Evidence, losses: Trend) -> Diagnosis:
     """Say that the loss falls, or that it stands."""
-    cause = cause_of_stand(run, found.missing)
-    if losses.falls or len(run.history.loss) < FEW:
-        fall = losses.fall if losses.falls else None
-        said = Diagnosis("unfinished", fall=fall, epochs=losses.epochs)
-        return _told(run, said, None if cause == ("rate", None) else cause, ("more epochs",))
+    cause, falling, moved = cause_of_stand(run, found.missing), losses.falling, movement(run)
+    far = moved is None or moved >= 1  # weights that have come far will not soon come to more
+    quick, few = falling is not None and falling.fall >= PLATEAU, len(run.history.loss) < FEW
+    if cause == ("rate", None) and (quick or few):
+        cause = None
+    # What stands in the way of a slow fall matters more than the fall.
+    if few or (falling and (quick or (cause in (None, ("rate", None)) and not (far and falling.fall < SLOW)))):
+        fall, epochs = (falling.fall, falling.epochs) if falling else (None, losses.epochs)
+        said = Diagnosis("unfinished", fall=fall, epochs=epochs)
+        return _told(run, said, cause, ("more epochs",) if few or quick or far else ("more epochs", "higher lr"))
     settled = losses.settled and cause != ("rate", None)
     said = Diagnosis("plateau", loss=losses.level, settled=settled, constant=found.constant)
     others: tuple[Remedy, ...] = ("another seed", "more units") if len(run.params.layers) > 1 else ("another seed",)
     if losses.settled:
         return _told(run, said, cause, (*others, "lower lr"))
-    if losses.onwards is not None:
-        said = attrs.evolve(said, fall=losses.onwards, epochs=losses.over)
-    moved = movement(run)
-    if moved is None or moved >= 1:  # weights that have come far already will not soon come to more
-        slow = losses.onwards is not None and losses.onwards < SLOW
-        return _told(run, said, cause, (*others, "lower lr", "more epochs") if slow else ("more epochs", *others))
-    return _told(run, said, cause, ("more epochs", "higher lr", *others))
+    if falling:
+        return _told(run, said, cause, (*others, "lower lr", "more epochs"))
+    return _told(run, said, cause, ("more epochs", *others) if far else ("more epochs", "higher lr", *others))

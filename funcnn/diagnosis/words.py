@@ -49,27 +49,29 @@ Remedy = Literal[
     "another optimizer",
 ]
 
-#: What stands in the way; ``about`` is the diagnosis's.
-CAUSES: Mapping[Cause, str] = MappingProxyType(
+#: What stands in the way, ``about`` being the diagnosis's, and what helps against it.
+CAUSES: Mapping[Cause, tuple[str, tuple[Remedy, ...]]] = MappingProxyType(
     {
-        "activation": "without activation the output is linear in x",
-        "hidden layer": "without a hidden layer the boundary is a line",
-        "units": "with one unit in each hidden layer the boundary is a line",
-        "bias": "without bias the output at x = 0 never changes",
-        "symmetry": "the units of a hidden layer are all alike",
-        "range": "{about} never gives what the targets ask for",
-        "labels": "samples with the same inputs have other targets",
-        "targets": "the targets, of size {about}, are not scaled",
-        "tie": "these are right by a tie alone",
-        "start": "the initial weights saturate most units",
-        "schedule": "the schedule {about} has ended",
-        "clip": "the gradients are clipped to {about}",
-        "decay": "the weight decay of {about} pulls as hard as the data",
-        "inputs": "the inputs, of size {about}, are not scaled",
-        "batch": "{about} goes by the signs of the gradient, which change from batch to batch",
-        "rate": "the weights have hardly moved",
+        "activation": ("without activation the output is linear in x", ("activation",)),
+        "hidden layer": ("without a hidden layer the boundary is a line", ("hidden layer",)),
+        "units": ("with one unit in each hidden layer the boundary is a line", ("more units",)),
+        "bias": ("without bias the output at x = 0 never changes", ("bias",)),
+        "symmetry": ("the units of a hidden layer are all alike", ("random weights",)),
+        "range": ("{about} never gives what the targets ask for", ("output activation",)),
+        "labels": ("samples with the same inputs have other targets", ("more features",)),
+        "targets": ("the targets, of size {about}, are not scaled", ("scaled targets",)),
+        "tie": ("these are right by a tie alone", ()),
+        "start": ("the initial weights saturate most units", ("smaller weights", "another seed")),
+        "schedule": ("the schedule {about} has ended at a rate near 0", ("longer schedule",)),
+        "clip": ("the gradients are clipped to {about}", ("larger clip", "more epochs")),
+        "decay": ("the weight decay of {about} pulls as hard as the data", ("less decay",)),
+        "inputs": ("the inputs, of size {about}, are not scaled", ("scaled inputs",)),
+        "batch": ("{about} goes by the signs of the gradient, which change from batch to batch", ("full batch",)),
+        "rate": ("the weights have hardly moved", ("higher lr", "more epochs", "another seed")),
     }
 )
+#: Causes beside whose remedies others help too.
+SHARED: tuple[Cause, ...] = ("inputs", "tie")
 #: What stands after "try".
 REMEDIES: Mapping[Remedy, str] = MappingProxyType(
     {
@@ -84,7 +86,7 @@ REMEDIES: Mapping[Remedy, str] = MappingProxyType(
         "activation": "sigmoid, tanh or relu",
         "hidden layer": "one",
         "bias": "a bias",
-        "longer schedule": "a longer schedule",
+        "longer schedule": "a longer schedule, or one that does not end",
         "larger clip": "a larger clip",
         "less decay": "less weight decay",
         "smaller weights": "smaller initial weights",
@@ -119,14 +121,13 @@ class Diagnosis:
         Of "dead": how many samples are not learned, where no gradient reaches these; None where none passes the layer
         at any sample.
     loss
-        Of "plateau": that of the last epochs. Of "rising": to where it rose. Of "unstable": the upper quartile of the
+        Of "plateau": that of the last epochs. Of "rising": to where it rose. Of "unstable": the highest decile of the
         last epochs.
     low
-        Of "rising": the lowest loss. Of "unstable": the lower quartile.
+        Of "rising": the lowest loss. Of "unstable": the lowest decile.
     fall, epochs
-        Of "unfinished" and of a "plateau" that still falls: by which share the loss fell over how many last epochs,
-        from the median of their first fifth to that of their last. Of "unstable": how many epochs. Of "unfinished"
-        where these are too few to tell: how many there were.
+        Of "unfinished": by which share the loss fell over how many last epochs, from the median of their first fifth to
+        that of their last; where they are too few to tell, how many there were. Of "unstable": how many epochs.
     settled
         Of "plateau": whether the loss falls no more, so that more epochs would not help.
     constant
@@ -197,7 +198,7 @@ def explain(diagnosis: Diagnosis) -> str:
     if d.cause is None:
         return f"{said}{';' if d.kind == 'unfinished' else ':'} {_advice(d)}"
     about = f"{d.about:.3g}" if isinstance(d.about, float) else d.about
-    return f"{said}: {CAUSES[d.cause].format(about=about)}; {_advice(d)}"
+    return f"{said}: {CAUSES[d.cause][0].format(about=about)}; {_advice(d)}"
 
 
 def _shown(d: Diagnosis) -> str:
@@ -205,17 +206,15 @@ def _shown(d: Diagnosis) -> str:
     if d.kind == "rising":
         return f": the loss is {d.loss:g}" if d.low is None else f": the loss rose from {d.low:.4g} to {d.loss:.4g}"
     if d.kind == "unstable":
-        return f": half of the last {d.epochs} losses lie outside {d.low:.4g} to {d.loss:.4g}"
+        return f": a fifth of the last {d.epochs} losses lies outside {d.low:.4g} to {d.loss:.4g}"
     if d.kind == "plateau":
-        stands = f": the loss {'has settled' if d.settled and d.cause is None else 'stands'} near {d.loss:.4g}"
-        stands += ", with nearly one answer to all samples" if d.constant else ""
-        if d.cause is not None or d.settled:
-            return stands
-        if d.fall is None:
-            return f"{stands}; the gradient is not 0, and so few epochs do not show whether it falls"
-        pace = f"by {100 * d.fall:.2g}% over the last {d.epochs} epochs"
-        return f"{stands}; the gradient is not 0, and it still falls, {pace}"
-    return "" if d.fall is None else f": the loss still fell by {d.fall:.0%} over the last {d.epochs} epochs"
+        shown = f": the loss {'has settled' if d.settled and d.cause is None else 'stands'} near {d.loss:.4g}"
+        shown += ", with nearly one answer to all samples" if d.constant else ""
+        return shown if d.settled or d.cause else f"{shown}; the gradient is not 0"
+    if d.fall is None:
+        return ""
+    share = f"{d.fall:.0%}" if d.fall >= 0.01 else f"{100 * d.fall:.1g}%"
+    return f": the loss still fell by {share} over the last {d.epochs} epochs"
 
 
 def _advice(d: Diagnosis) -> str:
