@@ -130,6 +130,15 @@ WAYS = {
     "has come to its limit": (0.25 + np.exp(-300 * RAMP), "plateau", True),
     "wanders for few epochs": (0.25 + 0.002 * NOISE, "plateau", False),
     "wanders for many epochs": (0.25 + 0.002 * np.tile(NOISE, 4), "plateau", True),
+    "falls, every other epoch the better one": (
+        (1 - 0.2 * RAMP) * (1 + 0.04 * (-1) ** np.arange(500)),
+        "unfinished",
+        None,
+    ),
+    "leaps down to what was never seen": (np.where(RAMP < 0.93, 0.48, 0.07), "unfinished", None),
+    "has leapt, and stands": (np.where(RAMP < 0.91, 0.52, 0.48) - 1e-9 * RAMP, "plateau", None),
+    "has come up again": (np.where(np.abs(RAMP - 0.3) < 0.05, 0.01, 0.25), "rising", None),
+    "fell for long, and stands": (np.maximum(0.25 - 0.01 * RAMP, 0.241 - 1e-6 * RAMP), "plateau", None),
     "is far above where it began": (np.append(0.2, np.full(499, 0.9)), "rising", None),
 }
 
@@ -160,11 +169,11 @@ def test_the_scale_of_a_loss_is_no_matter(way, scale):
 def test_a_shuffled_run_keeps_its_verdict_from_epoch_to_epoch(fields):
     run = funcnn.run(Experiment(shuffle=True, epochs=400, seed=3, engine="numpy", **fields))
     kinds = []
-    for epochs in range(300, 400):
+    for epochs in range(340, 400):
         cut = attrs.evolve(run.history, loss=run.history.loss[:epochs], epoch=run.history.epoch[:epochs])
         said = funcnn.diagnose(attrs.evolve(run, history=cut, params=funcnn.init((2, 3, 3, 1), seed=5)))
         kinds.append(said.kind)
-    assert sum(one != other for one, other in itertools.pairwise(kinds)) <= 4
+    assert sum(one != other for one, other in itertools.pairwise(kinds)) <= 2
 
 
 # --- what the weights show -------------------------------------------------------------------------------------------

@@ -182,4 +182,4 @@ def _standing(run: Run, found: Evidence, losses: Trend) -> Diagnosis:
         return _told(run, said, cause, (*others, "lower lr"))
     if falling:
         return _told(run, said, cause, (*others, "lower lr", "more epochs"))
-    return _told(run, said, cause, ("more epochs", *others) if far else ("more epochs", "higher lr", *others))
+    return _told(run, said, cause, ("more epochs", *others))
