@@ -1,6 +1,7 @@
 """Steps from parameters and gradients to new parameters."""
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -108,29 +109,79 @@ RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = MappingProxyType(
 
 
 def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
-    """Return the optimizer called so; an `Optimizer` is returned as it is.
+    """Return the optimizer called so; an `Optimizer` of one's own is returned as it is, its constants as floats.
 
     A text ``NAME:number,…`` names one with other constants: the numbers replace the first of its ``hyper``.
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If the name is unknown (the message lists the known ones and suggests the nearest), its numbers are no finite
-        numbers or more than it has constants, or one is out of the constant's range.
+        numbers or more than it has constants, one is out of the constant's range, or a field of one's own is not what
+        `Optimizer` says.
     """
-    rule = optimizer if isinstance(optimizer, Optimizer) else validation.with_hyper("optimizer", optimizer, OPTIMIZERS)
-    if validation.of_table(rule, OPTIMIZERS):
+    if isinstance(optimizer, Optimizer):
+        rule = _own(optimizer)
+    else:
+        rule = validation.with_hyper("optimizer", optimizer, OPTIMIZERS)
+    if rule.hyper and validation.of_table(rule, OPTIMIZERS):
         for name, number in zip(rule.names, rule.hyper, strict=True):
             words, test = RANGES[name]
             if not test(number):
-                raise ValueError(f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}")
+                raise validation.ArgumentValueError(
+                    f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}"
+                )
     return rule
 
 
-def fresh_slots(optimizer: Optimizer, params: Params) -> tuple[Params, ...]:
-    """Return what an optimizer keeps for itself before the first update: zeros, like the parameters."""
+def _own(rule: Optimizer) -> Optimizer:
+    """Return an optimizer of the user's, whose fields must be what `Optimizer` says."""
+    if isinstance(rule.name, str) and rule is OPTIMIZERS.get(rule.name):
+        return rule
+    validation.formulas("optimizer", rule, "update", *(("biases",) if rule.biases is not None else ()))
+    of_rule = f"of optimizer {rule.name!r}"
+    slots = validation.whole(f"slots {of_rule}", rule.slots, least=0, most=SLOTS)
+    names = validation.listed(f"names {of_rule}", rule.names, "list what its constants are called")
+    for name in names:
+        validation.text(f"names {of_rule}", name)
+    hyper = validation.listed(f"hyper {of_rule}", rule.hyper, "list its constants, as (0.9, 0.99)")
+    called = itertools.chain(names, itertools.repeat("hyper"))
+    hyper = tuple(validation.real(f"{name} {of_rule}", number) for name, number in zip(called, hyper, strict=False))
+    if all(type(number) is float for number in rule.hyper) and isinstance(rule.hyper, tuple):
+        hyper = rule.hyper
+    names = rule.names if isinstance(rule.names, tuple) else names
+    return validation.changed(rule, slots=slots, hyper=hyper, names=names)
+
+
+def fresh_slots(optimizer: str | Optimizer, params: Params) -> tuple[Params, ...]:
+    """Return what an optimizer keeps for itself before the first update: zeros, like the parameters.
+
+    Parameters
+    ----------
+    optimizer
+        By name, or an `Optimizer`.
+    params
+        The weights that it is to move.
+
+    Returns
+    -------
+    tuple of Params
+        As many as it keeps.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the optimizer is unknown, or ``params`` is no network.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> [[layer.w.tolist() for layer in slot.layers] for slot in fresh_slots("momentum", funcnn.init((2, 1)))]
+    [[[[0.0], [0.0]]]]
+    """
+    rule, params = optimizer_named(optimizer), validation.network(params)
     return tuple(
-        map_arrays(lambda w: read_only(w.__array_namespace__().zeros_like(w)), params) for _ in range(optimizer.slots)
+        map_arrays(lambda w: read_only(w.__array_namespace__().zeros_like(w)), params) for _ in range(rule.slots)
     )
 
 
@@ -172,33 +223,46 @@ def optimizer_step(
     True
     """
     rule, params = optimizer_named(optimizer), validation.network(params)
-    check_slots(rule, params, slots)
-    check_shapes("grads", params, grads)
+    return _stepped(rule, params, grads, kept_slots(rule, params, slots), update_number(t), lr)
+
+
+def _stepped(
+    rule: Optimizer, params: Params, grads: Params, slots: Sequence[Sequence[Array]], t: float, lr: Any
+) -> tuple[Params, tuple[Params, ...]]:
+    given = validation.alike("grads", params, grads)
     lr = validation.rates(lr, params.layers[0].w)
-    validation.leading(params, lr=np.shape(lr))
-    given = [
-        [validation.cast(name, g, w) for g, w in zip(arrays(one), arrays(params), strict=True)]
-        for name, one in (("grads", grads), *(("slots", one) for one in slots))
-    ]
-    return moved(rule, params, given[0], given[1:], t, lr)
+    if lead := validation.leading(params, lr=np.shape(lr)):
+        params, given, *slots = (spread(one, lead) for one in (params, given, *slots))
+    return moved(rule, params, given, slots, t, lr)
 
 
-def check_slots(rule: Optimizer, params: Params, slots: Sequence[Params]) -> None:
-    """Refuse slots that are not as many as the optimizer keeps, or not like the parameters."""
-    if len(slots) != rule.slots:
-        raise ValueError(
-            f"optimizer {rule.name!r} keeps {rule.slots} slots, got {len(slots)}: fresh_slots makes those to begin with"
+def spread(one: Any, lead: tuple[int, ...]) -> Any:
+    """Return a network, or a list of arrays like its, with these leading axes: those of rates or samples perhaps."""
+    held = one if isinstance(one, list) else arrays(one)
+    if all(tuple(array.shape[:-2]) == lead for array in held):
+        return one
+    wide = [array.__array_namespace__().broadcast_to(array, (*lead, *array.shape[-2:])) for array in held]
+    return wide if isinstance(one, list) else with_arrays(one, wide)
+
+
+def update_number(t: Any) -> Any:
+    """Return the number of an update as a float; traced ones pass."""
+    if validation.foreign(t):
+        return t
+    number = validation.real("t", t)
+    if number < 1:
+        raise validation.ArgumentValueError(f"t must be at least 1, the number of the first update, got {number!r}")
+    return number
+
+
+def kept_slots(rule: Optimizer, params: Params, slots: Sequence[Params]) -> list[list[Array]]:
+    """Return the arrays of what an optimizer keeps, which must be as many as it does and like the parameters."""
+    held = validation.listed("slots", slots, "be Params, as many as the optimizer keeps")
+    if len(held) != rule.slots:
+        raise validation.ArgumentValueError(
+            f"optimizer {rule.name!r} keeps {rule.slots} slots, got {len(held)}: fresh_slots makes those to begin with"
         )
-    for slot in slots:
-        check_shapes("slots", params, slot)
-
-
-def check_shapes(name: str, params: Params, other: Params) -> None:
-    """Refuse Params that are not shaped like ``params``."""
-    if shapes(params) != shapes(other):
-        raise ValueError(
-            f"params and {name} must have layers (w, b) of the same shapes, got {shapes(params)} and {shapes(other)}"
-        )
+    return [validation.alike("slots", params, slot) for slot in held]
 
 
 def moved(
@@ -253,7 +317,7 @@ def sgd_step(params: Params, grads: Params, lr: Array) -> Params:
     >>> bool((moved.layers[0].w == params.layers[0].w / 2).all())
     True
     """
-    return optimizer_step(OPTIMIZERS["sgd"], params, grads, (), 1.0, lr)[0]
+    return _stepped(OPTIMIZERS["sgd"], validation.network(params), grads, (), 1.0, lr)[0]
 
 
 def penalised(g: Array, w: Array, l2: float) -> Array:
@@ -278,8 +342,3 @@ def clip_scale(grads: Sequence[Array], clip: float) -> Array:
     for more in squares[1:]:
         total = total + more
     return shrunk(total, clip)
-
-
-def shapes(params: Params) -> list[object]:
-    """Return the shapes of (w, b), layer by layer."""
-    return [(np.shape(layer.w), None if layer.b is None else np.shape(layer.b)) for layer in params.layers]

@@ -246,7 +246,7 @@ def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
     if name == "auto":
         return _first(plan, shapes, epochs)
     if reason := ENGINES[name].obstacle(plan, shapes):
-        raise ValueError(f"engine {name!r} cannot run this: {reason}; engine={NUMPY.name!r} can")
+        raise validation.ArgumentValueError(f"engine {name!r} cannot run this: {reason}; engine={NUMPY.name!r} can")
     return ENGINES[name]
 
 

@@ -21,7 +21,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from .. import jax as pytrees  # noqa: F401, which makes pytrees of the records
 from .. import losses, validation
 from ..activations import ACTIVATIONS, activation
-from ..fold import step
+from ..fold import stepped
 from ..losses import LOSSES
 from ..metrics import right
 from ..network import forward
@@ -163,7 +163,7 @@ def _update(fixed: Fixed, clock: Clock, running: Any, moving: Any, batch: Any) -
     rule = fixed.plan.optimizer
     plan = attrs.evolve(fixed.plan, optimizer=attrs.evolve(rule, hyper=clock.hyper or rule.hyper))
     rate, weight = clock.rates if rate is None else rate, None if weight is None else weight[..., 0]
-    state, y_hat = step(plan, State(params, slots, t, running=running), x, y, rate, weight)
+    state, y_hat = stepped(plan, State(params, slots, t, running=running), x, y, rate, weight)
     return (state.params, state.slots, state.t), y_hat
 
 

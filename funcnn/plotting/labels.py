@@ -3,8 +3,9 @@
 import textwrap
 
 from ..activations import activation
-from ..experiments import Run, member
+from ..experiments import Run
 from ..losses import loss_named, report_of
+from ..runs import member
 
 
 def title(run: Run, *facts: str) -> str:
@@ -41,4 +42,9 @@ def loss_label(run: Run) -> str:
 
 def plain(name: str) -> str:
     """Return a name of the user's such that matplotlib does not read formulas in it."""
-    return name.replace("$", r"\$")
+    return drawable(name).replace("$", r"\$")
+
+
+def drawable(text: str) -> str:
+    """Return a text with what no font has, half a letter of a file's name perhaps, as its number."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,244 @@
+"""Single arguments: what they may be, and the errors that say what came instead.
+
+Every public function checks what a user hands it by these, by `names` and by `validation`. Each raises an
+`ArgumentError` with the argument's name, what came and what was expected, and returns the argument as the functions
+behind the edge want it.
+"""
+
+import inspect
+import itertools
+import math
+import operator
+import reprlib
+from collections.abc import Callable, Iterator, Mapping, Set
+from numbers import Real
+from typing import Any, TypeVar
+
+import attrs
+import numpy as np
+
+from . import memory
+
+T = TypeVar("T")
+
+#: The largest whole number: seeds that NumPy draws are below it, every one is a float too, and words can say it.
+MOST = 2**128
+#: The most that is taken from what does not say how long it is: some never end.
+MANY = 10**6
+
+_WORDS = reprlib.Repr()
+_WORDS.maxtuple = _WORDS.maxlist = _WORDS.maxdict = 12
+_WORDS.maxstring = _WORDS.maxother = 120
+
+
+class ArgumentError(Exception):
+    """What a public function was given is not what it takes; any other error is a fault of its own."""
+
+
+class ArgumentValueError(ArgumentError, ValueError):
+    """It is out of range, unknown, or does not fit the others."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """It is of another kind."""
+
+
+def shown(value: object) -> str:
+    """Return what came, in one short line, however large or deep it is and even where its own words fail.
+
+    Examples
+    --------
+    >>> shown("adam"), shown(np.zeros((2, 3))), len(shown("x" * 1000))
+    ("'adam'", 'an array of float64, shape (2, 3)', 120)
+    """
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of {value.dtype}, shape {value.shape}"
+    if attrs.has(type(value)):
+        return a(type(value))
+    try:
+        return " ".join(_WORDS.repr(value).splitlines())
+    except Exception:  # whatever somebody's words raise; a whole number may have too many digits
+        return f"{a(type(value))} that cannot be shown"
+
+
+def a(kind: type) -> str:
+    """Return a kind's name with its article.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> a(funcnn.Run), a(funcnn.Experiment), a(funcnn.Params)
+    ('a Run', 'an Experiment', 'Params')
+    """
+    name = kind.__name__
+    return name if name == "Params" else f"{'an' if name[0] in 'AEIOaeio' else 'a'} {name}"
+
+
+def of_kind(name: str, value: Any, kind: type[T]) -> T:
+    """Return ``value``, which must be a record of this kind."""
+    if not isinstance(value, kind):
+        raise ArgumentTypeError(f"{name} must be {a(kind)}, got {type(value).__name__}")
+    return value
+
+
+def foreign(values: object) -> bool:
+    """Tell whether these are an array of another library than NumPy, perhaps a traced one."""
+    return hasattr(values, "__array_namespace__") and not isinstance(values, np.ndarray | np.generic)
+
+
+def whole(name: str, value: object, *, least: int, most: int = MOST) -> int:
+    """Return ``value`` as an int from ``least`` to ``most``."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except Exception:  # whatever somebody's type raises
+        raise ArgumentTypeError(f"{name} must be a whole number, got {shown(value)}") from None
+    if number < least or isinstance(value, bool):
+        raise ArgumentValueError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
+    if number > most:
+        raise ArgumentValueError(f"{name} must be a whole number of at most {most:,}, got {shown(value)}")
+    return number
+
+
+def listed(name: str, values: Any, expected: str, *, axes: int = 1) -> tuple[Any, ...]:
+    """Return what a list or anything else that has an order holds; ``expected`` says what that should be.
+
+    An array must have so many ``axes``.
+
+    Examples
+    --------
+    >>> listed("snapshots", range(3), "list epochs, as (0, 100)")
+    (0, 1, 2)
+    >>> listed("snapshots", {1, 2}, "list epochs, as (0, 100)")
+    Traceback (most recent call last):
+    funcnn.arguments.ArgumentTypeError: snapshots must list epochs, as (0, 100), got {1, 2}
+    """
+    try:
+        following = None if isinstance(values, str | bytes | bytearray | Set | Mapping) else iter(values)
+    except TypeError:
+        following = None
+    if following is None or getattr(values, "ndim", axes) != axes:
+        raise ArgumentTypeError(f"{name} must {expected}, got {shown(values)}")
+    try:
+        memory.check(f"{name} as a tuple", memory.NUMBER * len(values))
+        return tuple(following)
+    except (TypeError, OverflowError):  # it does not say how long it is
+        held = tuple(itertools.islice(following, MANY + 1))
+    if len(held) > MANY:
+        raise ArgumentValueError(f"{name} must {expected}, {MANY:,} at most, got {shown(values)}")
+    return held
+
+
+def iterable(name: str, values: Any) -> Iterator[Any]:
+    """Return what goes through ``values``, of which there may be any number."""
+    try:
+        return iter(values)
+    except TypeError:
+        raise ArgumentTypeError(f"{name} must be something to go through, as a list, got {shown(values)}") from None
+
+
+def seeds(name: str, value: Any) -> int | tuple[int, ...]:
+    """Return a seed, or the seeds of an ensemble."""
+    if isinstance(value, str | bytes | bytearray) or getattr(value, "ndim", 1) == 0 or not hasattr(value, "__iter__"):
+        return whole(name, value, least=0)
+    held = listed(name, value, "be a whole number or list some, one for each member")
+    if not held:
+        raise ArgumentValueError(f"{name} names no member: expected a whole number or at least one of them")
+    return tuple(whole(name, one, least=0) for one in held)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return ``value``, which must be True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ArgumentTypeError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def real(name: str, value: Any) -> float:
+    """Return ``value``, one real number, as a finite float."""
+    number = _float(name, value)
+    if not math.isfinite(number):
+        raise ArgumentValueError(f"{name} must be finite, got {shown(value)}")
+    return number
+
+
+def positive(name: str, value: Any, *, zero: bool = False) -> float:
+    """Return ``value`` as a finite float above 0, or of at least 0."""
+    number = _float(name, value)
+    if not (number > 0 or (zero and number == 0)) or number == math.inf:
+        expected = "at least 0" if zero else "positive"
+        raise ArgumentValueError(f"{name} must be {expected} and finite, got {shown(value)}")
+    return number
+
+
+def _float(name: str, value: Any) -> float:
+    one = value
+    if getattr(one, "ndim", None) == 0:
+        one = float(one) if foreign(one) else one[()]
+    if isinstance(one, bool) or not isinstance(one, Real):
+        raise ArgumentTypeError(f"{name} must be a number, got {shown(value)}")
+    try:
+        return float(one)
+    except OverflowError:
+        raise ArgumentValueError(f"{name} is too large for float64, got {shown(value)}") from None
+
+
+def text(name: str, value: Any) -> str:
+    """Return ``value``, which must be a text."""
+    if not isinstance(value, str):
+        raise ArgumentTypeError(f"{name} must be a text, got {shown(value)}")
+    return value
+
+
+def function(name: str, value: Any, expected: str = "a function") -> Callable[..., Any]:
+    """Return ``value``, which must be callable."""
+    if not callable(value):
+        raise ArgumentTypeError(f"{name} must be {expected}, got {shown(value)}")
+    checked: Callable[..., Any] = value
+    return checked
+
+
+def hook(name: str, value: Any) -> Callable[..., Any] | None:
+    """Return ``value``, a function that is called now and then, or None."""
+    return None if value is None else function(name, value, "a function or None")
+
+
+def changed(record: T, **fields: Any) -> T:
+    """Return a record with these fields, itself where it has them.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> one = funcnn.Decision()
+    >>> changed(one, low=one.low) is one, changed(one, low=-1.0).low
+    (True, -1.0)
+    """
+    kept = all(getattr(record, name) is value for name, value in fields.items())
+    return record if kept else attrs.evolve(record, **fields)  # type: ignore[misc]
+
+
+def formulas(kind: str, record: Any, *names: str) -> None:
+    """Refuse a record of one's own whose name is no text, or whose formulas are no functions."""
+    if not isinstance(record.name, str) or not record.name:
+        raise ArgumentTypeError(f"name of the {kind} must be a text, got {shown(record.name)}")
+    for name in names:
+        if not callable(getattr(record, name)):
+            function(f"{name} of {kind} {shown(record.name)}", getattr(record, name), "an elementwise function")
+
+
+def called(what: str, function: Callable[..., T], *given: Any) -> T:
+    """Call a function of the user's; that it takes another number of arguments is said of ``what`` it is."""
+    try:
+        return function(*given)
+    except TypeError as error:
+        refuse_count(what, function, len(given), error)
+        raise
+
+
+def refuse_count(what: str, function: Callable[..., Any], count: int, error: TypeError) -> None:
+    """Say that a function of the user's does not take so many arguments, if that is why it failed."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        raise ArgumentTypeError(f"{what} must be a function of {count} arguments: {error}") from error
+    except ValueError:  # of a function that is not written in Python nothing is known
+        pass
