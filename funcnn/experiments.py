@@ -164,12 +164,12 @@ def run(
     lead = (len(e.data_seed),) if isinstance(e.data_seed, tuple) else ()
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (train_set.x, train_set.y))
     how = decision(e.loss, train_set.y)
-    settings = settings(e, how, threads, progress)
+    settings = settings_of(e, how, threads, progress)
     params, history = train(start, x, y, epochs=e.epochs, engine=e.engine, snapshots=(0,), **settings)
     return Run(e, params, history, train_set, test_set, how)
 
 
-def settings(e: Experiment, how: Decision, threads: int | None, progress: Any) -> dict[str, Any]:
+def settings_of(e: Experiment, how: Decision, threads: int | None, progress: Any) -> dict[str, Any]:
     """Return the arguments of `train` that an experiment settles, however often it is gone on with."""
     names = ("loss", "optimizer", "lr", "schedule", "batch_size", "clip", "l2", "shuffle", "shuffle_seed", "log_every")
     fields = {name: getattr(e, name) for name in names}

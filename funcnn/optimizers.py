@@ -106,6 +106,8 @@ RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = MappingProxyType(
         "growing": ("at least 1 and finite", lambda one: 1 <= one < math.inf),
     }
 )
+#: The most arrays like the weights that an optimizer may keep.
+SLOTS = 100
 
 
 def optimizer_named(optimizer: str | Optimizer) -> Optimizer:

@@ -7,8 +7,9 @@ import attrs
 import numpy as np
 
 from . import engines, losses, validation
+from .arguments import WIDEST
 from .consistency import whole_run
-from .experiments import Run, settings, weights_sha256
+from .experiments import Run, settings_of, weights_sha256
 from .losses import loss_named, report_of
 from .metrics import accuracy
 from .network import forward
@@ -45,7 +46,7 @@ def resume(
     """
     run, epochs = whole_run(run), validation.whole("epochs", epochs, least=1)
     e = attrs.evolve(run.experiment, epochs=run.experiment.epochs + epochs)
-    settings = settings(e, run.decision, threads, progress)
+    settings = settings_of(e, run.decision, threads, progress)
     state: Any = run.history.state
     if state is None:
         raise validation.ArgumentValueError("run cannot go on: its history has no state")

@@ -16,8 +16,8 @@ from .engines.contract import numbers
 from .fold import checked_state, scan, selected
 from .losses import loss_named
 from .metrics import decision as decided
-from .network import predicted
-from .optimizers import optimizer_named, with_arrays
+from .network import predicted, propagate
+from .optimizers import optimizer_named, spread, with_arrays
 from .records import Array, Decision, History, Loss, Optimizer, Params, Plan, State, arrays, map_arrays, read_only
 from .schedules import Schedule, schedule_named
 
