@@ -118,14 +118,20 @@ def listed(name: str, values: Any, expected: str, *, axes: int = 1) -> tuple[Any
         following = None
     if following is None or getattr(values, "ndim", axes) != axes:
         raise ArgumentTypeError(f"{name} must {expected}, got {shown(values)}")
-    try:
-        memory.check(f"{name} as a tuple", memory.NUMBER * len(values))
+    if (length := _length(values)) is not None:
+        memory.check(f"{name} as a tuple", memory.NUMBER * length)
         return tuple(following)
-    except (TypeError, OverflowError):  # it does not say how long it is
-        held = tuple(itertools.islice(following, MANY + 1))
+    held = tuple(itertools.islice(following, MANY + 1))
     if len(held) > MANY:
         raise ArgumentValueError(f"{name} must {expected}, {MANY:,} at most, got {shown(values)}")
     return held
+
+
+def _length(values: Any) -> int | None:
+    try:
+        return len(values)
+    except (TypeError, OverflowError):  # it has no end or does not say it, or more than the system counts
+        return None
 
 
 def iterable(name: str, values: Any) -> Iterator[Any]:

@@ -289,8 +289,6 @@ def described(experiment: Experiment, name: str = "experiment") -> Experiment:
     return experiment
 
 
-
-
 def _fitting(start: Params, drawn: Params) -> Params:
     """Return ``start`` with the activations of ``drawn``, whose shapes it must have."""
     if validation.shapes(start) != validation.shapes(drawn):

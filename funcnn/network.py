@@ -7,7 +7,7 @@ broadcasts over leading axes, which is what an ensemble is: weights of shape (K,
 
 import functools
 import itertools
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np

@@ -7,7 +7,7 @@ import attrs
 import numpy as np
 
 from . import engines, losses, validation
-from .arguments import WIDEST
+from .arguments import MOST
 from .consistency import whole_run
 from .experiments import Run, settings_of, weights_sha256
 from .losses import loss_named, report_of
