@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
-from .arguments import ArgumentValueError, flag, formulas
-from .names import known, of_table
+from .arguments import ArgumentValueError, flag, formulas, known, of_table
 from .records import Activation, Array
 
 #: Slope of `leaky_relu` below zero, Maas et al.'s.

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import attrs
 import numpy as np
 
-from . import validation
+from . import arguments, validation
 from .activations import activation, per_layer
 from .arguments import ArgumentTypeError, ArgumentValueError
 from .engines import ENGINES
@@ -45,7 +45,7 @@ WORDS = {
 
 def whole_run(run: Run, name: str = "run") -> Run:
     """Return a run whose parts are what `Run` says and fit each other, with NumPy's arrays."""
-    whole = typed(validation.of_kind(name, run, Run), name)
+    whole = typed(arguments.of_kind(name, run, Run), name)
     check_fit(whole)
     check_numbers(whole)
     return whole
@@ -219,7 +219,7 @@ def _check_data(name: str, data: Dataset, params: Params, lead: tuple[int, ...])
             raise ArgumentValueError(
                 f"{name}.{side} must have shape (n, {columns}), as {name}.x and params, got {shape}"
             )
-    validation.whole(f"number of samples of {name}", len(np.shape(data.x)) > 1 and np.shape(data.x)[-2], least=1)
+    arguments.whole(f"number of samples of {name}", len(np.shape(data.x)) > 1 and np.shape(data.x)[-2], least=1)
 
 
 def _check_counts(run: Run) -> None:
@@ -241,7 +241,7 @@ def _check_counts(run: Run) -> None:
         )
     if h.state is not None and h.state.rule not in ("", rule := optimizer_named(e.optimizer).name):
         raise ArgumentValueError(f"history.state is of the optimizer {h.state.rule!r}, the experiment says {rule!r}")
-    validation.known("engine", h.engine, dict.fromkeys(("", *ENGINES)))
+    arguments.known("engine", h.engine, dict.fromkeys(("", *ENGINES)))
     validation.decision("decision", run.decision)
 
 

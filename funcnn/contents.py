@@ -7,11 +7,10 @@ import attrs
 import numpy as np
 
 from .activations import ACTIVATIONS, activation
-from .arguments import ArgumentTypeError, ArgumentValueError
+from .arguments import ArgumentTypeError, ArgumentValueError, named, of_table
 from .consistency import RECORDS
 from .experiments import Experiment, text_of
 from .losses import LOSSES
-from .names import named, of_table
 from .optimizers import OPTIMIZERS
 from .records import Activation, Array, Layer, Loss, Optimizer
 from .schedules import SCHEDULES

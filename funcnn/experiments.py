@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from . import engines, memory, training, validation
+from . import arguments, engines, memory, training, validation
 from .activations import ACTIVATIONS, activation
 from .data import dataset
 from .engines import Shapes
@@ -37,7 +37,7 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, np.ndarray) and not value.ndim:
         value = value.tolist()
     if isinstance(value, list | tuple | range | np.ndarray):
-        return tuple(map(_plain_one, validation.listed(name, value, "be a value or list some")))
+        return tuple(map(_plain_one, arguments.listed(name, value, "be a value or list some")))
     return _plain_one(value)
 
 
@@ -47,7 +47,7 @@ def _plain_one(value: Any) -> Any:
     if isinstance(value, str | int | float | None):
         return value
     for kind, table in ((Activation, ACTIVATIONS), (Loss, LOSSES), (Optimizer, OPTIMIZERS)):
-        if isinstance(value, kind) and validation.of_table(value, table):
+        if isinstance(value, kind) and arguments.of_table(value, table):
             return value.name if value == table[value.name] else text_of(value)
     return next((name for name, function in SCHEDULES.items() if function is value), value)
 
@@ -61,7 +61,7 @@ def text_of(record: Any) -> str:
     >>> text_of(funcnn.OPTIMIZERS["momentum"])
     'momentum:0.9'
     """
-    numbers = ",".join(repr(validation.real("hyper", number)) for number in getattr(record, "hyper", ()))
+    numbers = ",".join(repr(arguments.real("hyper", number)) for number in getattr(record, "hyper", ()))
     return f"{record.name}:{numbers}" if numbers else str(record.name)
 
 
@@ -154,7 +154,7 @@ def run(
         If it takes more memory than the machine has.
     """
     e = described(experiment)
-    validation.text("start_name", start_name)
+    arguments.text("start_name", start_name)
     check_memory(e, max(len(drawn) if isinstance(drawn, tuple) else 0 for drawn in (e.seed, e.lr, e.data_seed)) or None)
     train_set, test_set = dataset(e.data, e.data_seed)
     sizes = _sizes(e, train_set)
@@ -201,7 +201,7 @@ def _started(e: Experiment, drawn: Params, start: Params | None, name: str) -> t
     """Return the weights to start from, and the experiment that says which these are."""
     if start is None:
         if e.start_sha256 is not None:
-            raise validation.ArgumentValueError(
+            raise arguments.ArgumentValueError(
                 f"this experiment started from {e.start} (SHA-256 {e.start_sha256[:12]}…), not from weights that its"
                 " seed draws: hand them over as start"
             )
@@ -209,7 +209,7 @@ def _started(e: Experiment, drawn: Params, start: Params | None, name: str) -> t
     start = _fitting(validation.network(start, "start"), drawn)
     found = weights_sha256(start)
     if e.start_sha256 not in (None, found):
-        raise validation.ArgumentValueError(
+        raise arguments.ArgumentValueError(
             f"this experiment started from {e.start} (SHA-256 {str(e.start_sha256)[:12]}…), but start has other weights"
             f" (SHA-256 {found[:12]}…)"
         )
@@ -238,8 +238,8 @@ def _sizes(e: Experiment, data: Dataset) -> tuple[int, ...]:
 
 
 def _widths(name: str, hidden: Any) -> None:
-    for width in validation.listed(name, hidden, "list the widths of the hidden layers, as (3, 3)"):
-        validation.whole("width of a hidden layer", width, least=1)
+    for width in arguments.listed(name, hidden, "list the widths of the hidden layers, as (3, 3)"):
+        arguments.whole("width of a hidden layer", width, least=1)
 
 
 def _acts(_: str, act: Any) -> None:
@@ -254,36 +254,36 @@ def _perhaps(check: Check) -> Check:
 #: What is looked at in each field of an experiment before anything is drawn or trained.
 CHECKS: Mapping[str, Check] = MappingProxyType(
     {
-        "data": validation.text,
+        "data": arguments.text,
         "hidden": _widths,
         "act": _acts,
         "out_act": _perhaps(lambda _, act: activation(act)),
-        "bias": validation.flag,
+        "bias": arguments.flag,
         "scheme": lambda name, text: initializer_named(text, name),
         "bias_init": _perhaps(lambda name, text: initializer_named(text, name)),
         "loss": lambda _, loss: loss_named(loss),
         "optimizer": lambda _, rule: optimizer_named(rule),
         "lr": lambda _, lr: validation.learning_rate(lr),
         "schedule": lambda _, schedule: schedule_named(schedule),
-        "epochs": partial(validation.whole, least=1),
+        "epochs": partial(arguments.whole, least=1),
         "batch_size": lambda _, size: validation.batch_rows(size, 1),
-        "clip": _perhaps(validation.positive),
-        "l2": partial(validation.positive, zero=True),
-        "shuffle": validation.flag,
-        "shuffle_seed": partial(validation.whole, least=0),
-        "seed": validation.seeds,
-        "data_seed": validation.seeds,
-        "log_every": partial(validation.whole, least=1),
-        "engine": lambda name, engine: validation.known(name, engine, dict.fromkeys(engines.NAMES)),
-        "start": _perhaps(validation.text),
-        "start_sha256": _perhaps(validation.text),
+        "clip": _perhaps(arguments.positive),
+        "l2": partial(arguments.positive, zero=True),
+        "shuffle": arguments.flag,
+        "shuffle_seed": partial(arguments.whole, least=0),
+        "seed": arguments.seeds,
+        "data_seed": arguments.seeds,
+        "log_every": partial(arguments.whole, least=1),
+        "engine": lambda name, engine: arguments.known(name, engine, dict.fromkeys(engines.NAMES)),
+        "start": _perhaps(arguments.text),
+        "start_sha256": _perhaps(arguments.text),
     }
 )
 
 
 def described(experiment: Experiment, name: str = "experiment") -> Experiment:
     """Return an experiment each of whose fields is what `Experiment` says."""
-    validation.of_kind(name, experiment, Experiment)
+    arguments.of_kind(name, experiment, Experiment)
     for field, check in CHECKS.items():
         check(field, getattr(experiment, field))
     return experiment
@@ -293,5 +293,5 @@ def _fitting(start: Params, drawn: Params) -> Params:
     """Return ``start`` with the activations of ``drawn``, whose shapes it must have."""
     if validation.shapes(start) != validation.shapes(drawn):
         got, expected = validation.shapes(start), validation.shapes(drawn)
-        raise validation.ArgumentValueError(f"start has layers (w, b) of shapes {got}, the experiment wants {expected}")
+        raise arguments.ArgumentValueError(f"start has layers (w, b) of shapes {got}, the experiment wants {expected}")
     return Params(attrs.evolve(mine, act=its.act) for mine, its in zip(start.layers, drawn.layers, strict=True))

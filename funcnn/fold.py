@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import attrs
 import numpy as np
 
-from . import losses
+from . import arguments, losses
 from . import validation as edge
 from .losses import loss_named
 from .network import propagate
@@ -54,12 +54,12 @@ def scan(step: Callable[[Carry, X], tuple[Carry, Y]], carry: Carry, xs: Iterable
     >>> scan(lambda total, x: (total + x, total), 0, [1, 2, 3])
     (6, (0, 1, 3))
     """
-    edge.function("step", step, "a function step(carry, x) -> (carry, y)")
+    arguments.function("step", step, "a function step(carry, x) -> (carry, y)")
     ys = []
-    for x in edge.iterable("xs", xs):
-        pair = edge.called("step", step, carry, x)
+    for x in arguments.iterable("xs", xs):
+        pair = arguments.called("step", step, carry, x)
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise edge.ArgumentTypeError(f"step must give a pair (carry, y), got {edge.shown(pair)}")
+            raise arguments.ArgumentTypeError(f"step must give a pair (carry, y), got {arguments.shown(pair)}")
         carry, y = pair
         ys.append(y)
     return carry, tuple(ys)
@@ -88,14 +88,14 @@ def fresh_state(plan: Plan, params: Params) -> State:
 
 def planned(plan: Plan) -> Plan:
     """Return a plan whose loss and optimizer are records, and whose other fields are what `Plan` says."""
-    edge.of_kind("plan", plan, Plan)
-    return edge.changed(
+    arguments.of_kind("plan", plan, Plan)
+    return arguments.changed(
         plan,
         loss=loss_named(plan.loss),
         optimizer=optimizer_named(plan.optimizer),
-        batch_size=edge.whole("batch_size of plan", plan.batch_size, least=1),
-        clip=None if plan.clip is None else edge.positive("clip of plan", plan.clip),
-        l2=edge.positive("l2 of plan", plan.l2, zero=True),
+        batch_size=arguments.whole("batch_size of plan", plan.batch_size, least=1),
+        clip=None if plan.clip is None else arguments.positive("clip of plan", plan.clip),
+        l2=arguments.positive("l2 of plan", plan.l2, zero=True),
         decision=edge.decision("decision of plan", plan.decision),
     )
 
@@ -174,29 +174,29 @@ def checked_state(rule: Optimizer, state: State, *, fresh: bool = False) -> Stat
 
     One that has not begun may be without slots where it gets ``fresh`` ones.
     """
-    params = edge.network(edge.of_kind("state", state, State).params)
-    if not edge.foreign(state.t):
-        edge.positive("t of the state", state.t, zero=True)
-    if not edge.foreign(state.epoch):
-        edge.whole("epoch of the state", state.epoch, least=0)
+    params = edge.network(arguments.of_kind("state", state, State).params)
+    if not arguments.foreign(state.t):
+        arguments.positive("t of the state", state.t, zero=True)
+    if not arguments.foreign(state.epoch):
+        arguments.whole("epoch of the state", state.epoch, least=0)
     _check_rule(rule, state)
     lead = tuple(params.layers[0].w.shape[:-2])
-    running = state.running if edge.foreign(state.running) else edge.numbers("running of the state", state.running)
+    running = state.running if arguments.foreign(state.running) else edge.numbers("running of the state", state.running)
     if running.shape not in ((), lead) or (isinstance(running, np.ndarray) and running.dtype != bool):
-        raise edge.ArgumentValueError(
+        raise arguments.ArgumentValueError(
             f"running of the state must be True or False, or have shape {lead}, as its params,"
-            f" got {edge.shown(state.running)}"
+            f" got {arguments.shown(state.running)}"
         )
     if fresh and state.t == 0 and isinstance(state.slots, tuple) and not state.slots:
         return attrs.evolve(state, params=params, slots=fresh_slots(rule, params), rule=rule.name)
     slots = kept_slots(rule, params, state.slots)
-    return edge.changed(state, params=params, slots=tuple(with_arrays(params, slot) for slot in slots))
+    return arguments.changed(state, params=params, slots=tuple(with_arrays(params, slot) for slot in slots))
 
 
 def _check_rule(rule: Optimizer, state: State) -> None:
     """Refuse a state whose slots are those of another optimizer."""
-    if edge.text("rule of the state", state.rule) not in ("", rule.name):
-        raise edge.ArgumentValueError(
+    if arguments.text("rule of the state", state.rule) not in ("", rule.name):
+        raise arguments.ArgumentValueError(
             f"the state is one of optimizer {state.rule!r}, got {rule.name!r}: what it keeps means nothing to another;"
             " begin anew with the state's params"
         )
@@ -204,7 +204,7 @@ def _check_rule(rule: Optimizer, state: State) -> None:
 
 def _standing(state: State, new: Params, old: Params) -> Params:
     """Return the new parameters, but the old ones of members that are not running."""
-    if not edge.foreign(state.running) and np.all(state.running):
+    if not arguments.foreign(state.running) and np.all(state.running):
         return new
     return selected(state.running, new, old)
 

@@ -19,9 +19,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import memory
-from .arguments import MOST
+from .arguments import MOST, ArgumentValueError, listed, of_kind, positive, real, shown, whole, with_numbers
 from .records import Array
-from .validation import ArgumentValueError, listed, of_kind, positive, real, shown, whole, with_numbers
 
 #: (rows, columns), or (fan_in, fan_out).
 Shape: TypeAlias = tuple[int, int]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from . import validation
+from . import arguments, validation
 from .activations import ACTIVATIONS, activation, logistic, softplus
 from .records import Array, Formula, Loss, Params, Row
 
@@ -158,12 +158,12 @@ def loss_named(loss: str | Loss) -> Loss:
         loss is not what `Loss` says.
     """
     if not isinstance(loss, Loss):
-        return validation.known("loss", loss, LOSSES)
+        return arguments.known("loss", loss, LOSSES)
     one = _own(loss)
     if one is LOSSES.get(one.name) or not isinstance(one.report, Loss):
         return one
     shown = _own(one.report, "value")
-    return validation.changed(one, report=shown.name if shown is LOSSES.get(shown.name) else shown)
+    return arguments.changed(one, report=shown.name if shown is LOSSES.get(shown.name) else shown)
 
 
 def _own(loss: Loss, *formulas: str) -> Loss:
@@ -173,16 +173,16 @@ def _own(loss: Loss, *formulas: str) -> Loss:
     """
     if isinstance(loss.name, str) and loss is LOSSES.get(loss.name):
         return loss
-    validation.formulas("loss", loss, *(formulas or ("value", "slope")))
-    validation.known("reduction", loss.reduction, dict.fromkeys(REDUCTIONS))
+    arguments.formulas("loss", loss, *(formulas or ("value", "slope")))
+    arguments.known("reduction", loss.reduction, dict.fromkeys(REDUCTIONS))
     if loss.row is not None:
-        validation.known("row", loss.row, ROWS)
+        arguments.known("row", loss.row, ROWS)
     if loss.targets is not None:
-        validation.known("kind of targets", loss.targets, TARGETS)
+        arguments.known("kind of targets", loss.targets, TARGETS)
     if loss.report is not None and not isinstance(loss.report, Loss):
-        validation.known("report", loss.report, LOSSES)
-    validation.flag(f"logits of loss {loss.name!r}", loss.logits)
-    return LOSSES[loss.name] if validation.of_table(loss, LOSSES) else loss
+        arguments.known("report", loss.report, LOSSES)
+    arguments.flag(f"logits of loss {loss.name!r}", loss.logits)
+    return LOSSES[loss.name] if arguments.of_table(loss, LOSSES) else loss
 
 
 def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
@@ -198,22 +198,22 @@ def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
     """
     act = activation(params.layers[-1].act)
     if loss.logits and act is not ACTIVATIONS["none"]:
-        raise validation.ArgumentValueError(
+        raise arguments.ArgumentValueError(
             f"loss {loss.name!r} takes logits, so the last layer has no activation: give out_act='none'"
             f" (it has {act.name!r})"
         )
     if loss.logits and loss.row is not None and y.shape[-1] == 1:
-        raise validation.ArgumentValueError(
+        raise arguments.ArgumentValueError(
             f"loss {loss.name!r} compares the outputs of a sample, and there is one, which makes it constant:"
             " 'sigmoid_binary_cross_entropy' is for one output"
         )
-    if loss.targets is not None and not validation.foreign(y):
+    if loss.targets is not None and not arguments.foreign(y):
         words, test = TARGETS[loss.targets]
         wrong = np.argwhere(~test(y))
         if len(wrong):
             value, place = float(y[tuple(wrong[0])]), validation.place(wrong[0].tolist())
             sample = ", ".join(f"{one:g}" for one in y[tuple(wrong[0][:-1])])
-            raise validation.ArgumentValueError(
+            raise arguments.ArgumentValueError(
                 f"loss {loss.name!r} expects {words}, got {value} in {name} at {place} (of {sample})"
             )
 

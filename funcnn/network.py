@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import losses, memory, validation
+from . import arguments, losses, memory, validation
 from .activations import ACTIVATIONS, per_layer
 from .initializers import Initializer, initializer_named
 from .losses import loss_named
@@ -67,16 +67,15 @@ def init(
     >>> [(layer.w.shape, layer.b.shape) for layer in params.layers]
     [((2, 3), (1, 3)), ((3, 1), (1, 1))]
     """
-    shapes, dtype, bias = _shapes(sizes), _dtype(dtype), validation.flag("bias", bias)
+    shapes, dtype, bias = _shapes(sizes), _dtype(dtype), arguments.flag("bias", bias)
     if bias_init is not None and not bias:
-        raise validation.ArgumentValueError(
-            f"bias_init is {validation.shown(bias_init)}, but the network has no biases to draw: bias=True gives it"
-            " some"
+        raise arguments.ArgumentValueError(
+            f"bias_init is {arguments.shown(bias_init)}, but the network has no biases to draw: bias=True gives it some"
         )
     of_w = initializer_named(scheme)
     of_b = initializer_named("zeros" if bias_init is None else bias_init, "bias_init") if bias else None
     acts = per_layer(act, out_act, len(shapes))
-    drawn_from = validation.seeds("seed", seed)
+    drawn_from = arguments.seeds("seed", seed)
     draw = functools.partial(_drawn, shapes, of_w, of_b, dtype)
     _check_memory(shapes, bias, len(drawn_from) if isinstance(drawn_from, tuple) else 1)
     if isinstance(drawn_from, tuple):
@@ -89,10 +88,10 @@ def init(
 
 def _shapes(sizes: Sequence[int]) -> list[tuple[int, int]]:
     """Return the shape of each layer's weights."""
-    units = validation.listed("sizes", sizes, "list the units of each layer, as (2, 3, 1)")
-    units = tuple(validation.whole("size of a layer", size, least=1) for size in units)
+    units = arguments.listed("sizes", sizes, "list the units of each layer, as (2, 3, 1)")
+    units = tuple(arguments.whole("size of a layer", size, least=1) for size in units)
     if len(units) < 2:
-        raise validation.ArgumentValueError(f"sizes must name an input and an output at least, as (2, 1), got {units}")
+        raise arguments.ArgumentValueError(f"sizes must name an input and an output at least, as (2, 1), got {units}")
     return list(itertools.pairwise(units))
 
 
@@ -103,8 +102,8 @@ def _dtype(dtype: Any) -> Any:
     except Exception:  # whatever NumPy raises for what is none
         chosen = None
     if dtype is None or chosen is None or chosen not in validation.FLOATS:  # NumPy takes None for float64
-        got = validation.shown(dtype) if chosen is None or dtype is None else chosen
-        raise validation.ArgumentValueError(f"dtype must be float32 or float64, got {got}")
+        got = arguments.shown(dtype) if chosen is None or dtype is None else chosen
+        raise arguments.ArgumentValueError(f"dtype must be float32 or float64, got {got}")
     return chosen
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import attrs
 import numpy as np
 
-from . import validation
+from . import arguments, validation
 from .records import Array, Formula, Optimizer, Params, are_biases, arrays, map_arrays, read_only
 
 
@@ -122,37 +123,46 @@ def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
         numbers or more than it has constants, one is out of the constant's range, or a field of one's own is not what
         `Optimizer` says.
     """
-    if isinstance(optimizer, Optimizer):
-        rule = _own(optimizer)
-    else:
-        rule = validation.with_hyper("optimizer", optimizer, OPTIMIZERS)
-    if rule.hyper and validation.of_table(rule, OPTIMIZERS):
+    rule = _own(optimizer) if isinstance(optimizer, Optimizer) else _named(optimizer)
+    if rule.hyper and arguments.of_table(rule, OPTIMIZERS):
         for name, number in zip(rule.names, rule.hyper, strict=True):
             words, test = RANGES[name]
             if not test(number):
-                raise validation.ArgumentValueError(
-                    f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}"
-                )
+                raise arguments.ArgumentValueError(f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}")
     return rule
+
+
+def _named(text: str) -> Optimizer:
+    """Return the optimizer that a text ``NAME[:number,…]`` names; its numbers replace the first constants."""
+    entry, given = arguments.named("optimizer", text, OPTIMIZERS)
+    if len(given) > len(entry.hyper):
+        takes = f"at most {len(entry.hyper)}: {', '.join(constants(entry))}" if entry.hyper else "none"
+        raise arguments.ArgumentValueError(arguments.miscounted("optimizer", text, len(given), takes))
+    return attrs.evolve(entry, hyper=(*given, *entry.hyper[len(given) :])) if given else entry
+
+
+def constants(rule: Optimizer) -> list[str]:
+    """Return the constants of an optimizer as ``name=number``."""
+    return [f"{name}={number:g}" for name, number in zip(rule.names, rule.hyper, strict=True)]
 
 
 def _own(rule: Optimizer) -> Optimizer:
     """Return an optimizer of the user's, whose fields must be what `Optimizer` says."""
     if isinstance(rule.name, str) and rule is OPTIMIZERS.get(rule.name):
         return rule
-    validation.formulas("optimizer", rule, "update", *(("biases",) if rule.biases is not None else ()))
+    arguments.formulas("optimizer", rule, "update", *(("biases",) if rule.biases is not None else ()))
     of_rule = f"of optimizer {rule.name!r}"
-    slots = validation.whole(f"slots {of_rule}", rule.slots, least=0, most=SLOTS)
-    names = validation.listed(f"names {of_rule}", rule.names, "list what its constants are called")
+    slots = arguments.whole(f"slots {of_rule}", rule.slots, least=0, most=SLOTS)
+    names = arguments.listed(f"names {of_rule}", rule.names, "list what its constants are called")
     for name in names:
-        validation.text(f"names {of_rule}", name)
-    hyper = validation.listed(f"hyper {of_rule}", rule.hyper, "list its constants, as (0.9, 0.99)")
+        arguments.text(f"names {of_rule}", name)
+    hyper = arguments.listed(f"hyper {of_rule}", rule.hyper, "list its constants, as (0.9, 0.99)")
     called = itertools.chain(names, itertools.repeat("hyper"))
-    hyper = tuple(validation.real(f"{name} {of_rule}", number) for name, number in zip(called, hyper, strict=False))
+    hyper = tuple(arguments.real(f"{name} {of_rule}", number) for name, number in zip(called, hyper, strict=False))
     if all(type(number) is float for number in rule.hyper) and isinstance(rule.hyper, tuple):
         hyper = rule.hyper
     names = rule.names if isinstance(rule.names, tuple) else names
-    return validation.changed(rule, slots=slots, hyper=hyper, names=names)
+    return arguments.changed(rule, slots=slots, hyper=hyper, names=names)
 
 
 def fresh_slots(optimizer: str | Optimizer, params: Params) -> tuple[Params, ...]:
@@ -249,19 +259,19 @@ def spread(one: Any, lead: tuple[int, ...]) -> Any:
 
 def update_number(t: Any) -> Any:
     """Return the number of an update as a float; traced ones pass."""
-    if validation.foreign(t):
+    if arguments.foreign(t):
         return t
-    number = validation.real("t", t)
+    number = arguments.real("t", t)
     if number < 1:
-        raise validation.ArgumentValueError(f"t must be at least 1, the number of the first update, got {number!r}")
+        raise arguments.ArgumentValueError(f"t must be at least 1, the number of the first update, got {number!r}")
     return number
 
 
 def kept_slots(rule: Optimizer, params: Params, slots: Sequence[Params]) -> list[list[Array]]:
     """Return the arrays of what an optimizer keeps, which must be as many as it does and like the parameters."""
-    held = validation.listed("slots", slots, "be Params, as many as the optimizer keeps")
+    held = arguments.listed("slots", slots, "be Params, as many as the optimizer keeps")
     if len(held) != rule.slots:
-        raise validation.ArgumentValueError(
+        raise arguments.ArgumentValueError(
             f"optimizer {rule.name!r} keeps {rule.slots} slots, got {len(held)}: fresh_slots makes those to begin with"
         )
     return [validation.alike("slots", params, slot) for slot in held]
@@ -295,7 +305,7 @@ def rules(rule: Optimizer) -> tuple[Formula, ...]:
 def updates_of(rule: Optimizer) -> tuple[Any, Any]:
     """Return what updates weights by a rule, and what biases; one of the user's gets arrays read-only."""
     updates: Sequence[Any] = rules(rule)
-    if not validation.of_table(rule, OPTIMIZERS):
+    if not arguments.of_table(rule, OPTIMIZERS):
         updates = [functools.partial(validation.updated, rule.name, update) for update in updates]
     return updates[0], updates[-1]
 

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from . import engines, losses, validation
+from . import arguments, engines, losses
 from .arguments import MOST
 from .consistency import whole_run
 from .experiments import Run, settings_of, weights_sha256
@@ -44,12 +44,12 @@ def resume(
     >>> longer.params == funcnn.run(funcnn.Experiment(epochs=100)).params
     True
     """
-    run, epochs = whole_run(run), validation.whole("epochs", epochs, least=1)
+    run, epochs = whole_run(run), arguments.whole("epochs", epochs, least=1)
     e = attrs.evolve(run.experiment, epochs=run.experiment.epochs + epochs)
     settings = settings_of(e, run.decision, threads, progress)
     state: Any = run.history.state
     if state is None:
-        raise validation.ArgumentValueError("run cannot go on: its history has no state")
+        raise arguments.ArgumentValueError("run cannot go on: its history has no state")
     lead = np.shape(state.running)
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (run.train.x, run.train.y))
     params, more = train(state, x, y, epochs=epochs, engine=run.history.engine, **settings)
@@ -83,7 +83,7 @@ def check_solo(run: Run) -> Run:
     run = whole_run(run)
     if run.history.loss.ndim != 1:
         members = run.history.loss.shape[1]
-        raise validation.ArgumentValueError(
+        raise arguments.ArgumentValueError(
             f"this is for one network, but the run is an ensemble of {members}: pick one, funcnn.member(run, k)"
         )
     return run
@@ -114,8 +114,8 @@ def member(run: Run, k: int) -> Run:
     run = whole_run(run)
     e, h = run.experiment, run.history
     members = h.loss.shape[1] if h.loss.ndim == 2 else 0
-    if not -members <= (k := validation.whole("k", k, least=-MOST)) < members:
-        raise validation.ArgumentValueError(
+    if not -members <= (k := arguments.whole("k", k, least=-MOST)) < members:
+        raise arguments.ArgumentValueError(
             f"k must be one of the run's members, got {k!r}: it has {members or 'no'} members"
         )
     drawn = {name: getattr(e, name) for name in ("seed", "lr", "data_seed")}

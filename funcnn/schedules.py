@@ -10,8 +10,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from .arguments import ArgumentValueError, positive, shown, with_numbers
 from .records import Array
-from .validation import ArgumentValueError, positive, shown, update_numbers, with_numbers
+from .validation import update_numbers
 
 #: A schedule: from the updates' numbers (updates,) to factors (updates,).
 Schedule = Callable[[Array], Array]

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from . import engines, losses, memory
+from . import arguments, engines, losses, memory
 from . import validation as edge
 from .engines import Data, Engine, Parts, Reports, Shapes
 from .engines.contract import numbers
@@ -189,10 +189,10 @@ def train(
         losses.check(plan.loss, state.params, held.y, "validation y")
     marks = _marks(state.epoch, epochs, log_every, snapshots)
     factors = None if schedule is None else schedule_named(schedule)
-    seed = edge.whole("shuffle_seed", shuffle_seed, least=0)
-    order_seed = seed if edge.flag("shuffle", shuffle) else None
-    stop, progress = edge.hook("stop", stop), edge.hook("progress", progress)
-    threads = None if threads is None else edge.whole("threads", threads, least=1)
+    seed = arguments.whole("shuffle_seed", shuffle_seed, least=0)
+    order_seed = seed if arguments.flag("shuffle", shuffle) else None
+    stop, progress = arguments.hook("stop", stop), arguments.hook("progress", progress)
+    threads = None if threads is None else arguments.whole("threads", threads, least=1)
     held_rows = 0 if held is None else held.x.shape[-2]
     shapes = engines.shapes_of(state.params, data.x.shape[-2], held_rows, library)
     ahead = None if stop else marks.stop - state.epoch
@@ -233,7 +233,7 @@ def _in_numpy(state: State) -> State:
 def _try_own_loss(plan: Plan, params: Params, data: Data) -> None:
     """Call a loss of the user's for some samples, so that what it gives is refused before anything is trained."""
     loss, report = plan.loss, losses.report_of(plan.loss)
-    own = [one for one in (loss, report) if not edge.of_table(one, losses.LOSSES)]
+    own = [one for one in (loss, report) if not arguments.of_table(one, losses.LOSSES)]
     if own:
         x, y = (array[..., :2, :] for array in (data.x, data.y))
         y_hat = predicted(params, x)
@@ -248,7 +248,7 @@ def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> t
     held_data = None
     if held is not None:
         if not isinstance(held, tuple | list) or len(held) != 2:
-            raise edge.ArgumentTypeError(f"validation must be a pair (x, y), got {edge.shown(held)}")
+            raise arguments.ArgumentTypeError(f"validation must be a pair (x, y), got {arguments.shown(held)}")
         held_data = _samples(network, "validation ", held[0], held[1], None)
     for array in arrays(network) if np.all(state.running) else ():
         edge.finite("weights", array)
@@ -287,8 +287,8 @@ def _plan(
         loss,
         rule,
         edge.batch_rows(batch_size, data.x.shape[-2]),
-        None if clip is None else edge.positive("clip", clip),
-        edge.positive("l2", l2, zero=True),
+        None if clip is None else arguments.positive("clip", clip),
+        arguments.positive("l2", l2, zero=True),
         attrs.evolve(how, **as_held),  # as the targets are rounded to the weights' dtype
     )
 
@@ -303,14 +303,14 @@ class Marks:
 
 
 def _marks(start: int, epochs: Any, log_every: Any, snapshots: Iterable[Any]) -> Marks:
-    stop = start + edge.whole("epochs", epochs, least=1)
-    every = edge.whole("log_every", log_every, least=1)
-    listed = edge.listed("snapshots", snapshots, "list epochs, as (0, 100)")
-    kept = frozenset(edge.whole("snapshot", epoch, least=0) for epoch in listed)
+    stop = start + arguments.whole("epochs", epochs, least=1)
+    every = arguments.whole("log_every", log_every, least=1)
+    listed = arguments.listed("snapshots", snapshots, "list epochs, as (0, 100)")
+    kept = frozenset(arguments.whole("snapshot", epoch, least=0) for epoch in listed)
     for epoch in sorted(kept):
         if not start <= epoch <= stop:
             side = f"beyond the last epoch, {stop}" if epoch > stop else f"before the first epoch, {start}"
-            raise edge.ArgumentValueError(f"snapshot {epoch} lies {side}")
+            raise arguments.ArgumentValueError(f"snapshot {epoch} lies {side}")
     return Marks(range(-(-start // every) * every, stop, every), kept, stop)
 
 
@@ -377,7 +377,7 @@ def _span(task: Task, start: int, fold: Fold, span: range) -> tuple[Fold, None]:
         fold = attrs.evolve(fold, over=end is not None)
     best = None if fold.best is None else _better(fold.best, state, segments[-1].reports)
     if task.progress is not None:
-        edge.called("progress", task.progress, after.epoch - start)
+        arguments.called("progress", task.progress, after.epoch - start)
     return attrs.evolve(fold, state=after, segments=segments, best=best), None
 
 
@@ -397,12 +397,12 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
     lr = np.asarray(task.lr, float)
     if task.schedule is None:
         return np.broadcast_to(lr, (count, *lr.shape))
-    given = edge.called("schedule", task.schedule, t + np.arange(1.0, count + 1))
+    given = arguments.called("schedule", task.schedule, t + np.arange(1.0, count + 1))
     factors = edge.numbers("what the schedule gives", given).astype(float)
     fit = np.isfinite(factors) & (factors >= 0)
     if factors.shape != (count,) or not fit.all():
         got = f"{factors[~fit][0]} among them" if factors.shape == (count,) else f"shape {factors.shape}"
-        raise edge.ArgumentValueError(
+        raise arguments.ArgumentValueError(
             f"schedule must give a finite factor for each of {count} updates, none below 0, got {got}"
         )
     if lr.ndim and lr.strides[0] == 0:  # which all members share
@@ -428,9 +428,11 @@ def _stopping(task: Task, fold: Fold, before: int) -> int | None:
             name: None if figure is None else figure[: end - first] for name, figure in figures.items()
         }
         snapshots = tuple(pair for pair in history.snapshots if pair[0] < end)
-        said = edge.called("stop", stop, attrs.evolve(history, state=None, snapshots=snapshots, **shown))
+        said = arguments.called("stop", stop, attrs.evolve(history, state=None, snapshots=snapshots, **shown))
         if not isinstance(said, bool | np.bool_ | None):
-            raise edge.ArgumentTypeError(f"stop must give True to end the run there, or False, got {edge.shown(said)}")
+            raise arguments.ArgumentTypeError(
+                f"stop must give True to end the run there, or False, got {arguments.shown(said)}"
+            )
         if said:
             return end
     return None

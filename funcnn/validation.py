@@ -6,7 +6,7 @@ float32, all of one dtype; what meets them (samples, targets, gradients, rates) 
 memory row by row, since BLAS sums in another order where it does not; and a built-in activation is there by its name.
 Arrays of other libraries pass as they are, but for their dtype.
 
-Single arguments are checked by `arguments`, and names of tables by `names`, which stand here too.
+Single arguments and names of tables are checked by `arguments`.
 """
 
 import functools
@@ -20,86 +20,19 @@ import numpy as np
 
 from .activations import ACTIVATIONS, canonical
 from .arguments import (
-    ArgumentError,
     ArgumentTypeError,
     ArgumentValueError,
-    called,
     changed,
-    flag,
     foreign,
-    formulas,
-    function,
-    hook,
-    iterable,
-    listed,
+    known,
     of_kind,
-    positive,
     real,
     refuse_count,
-    seeds,
     shown,
     text,
     whole,
 )
-from .names import constants, known, numbers_taken, of_table, with_hyper, with_numbers
 from .records import Array, Dataset, Decision, Layer, Params, arrays, map_arrays, read_only_view
-
-__all__ = [
-    "FLOATS",
-    "ROWS",
-    "ArgumentError",
-    "ArgumentTypeError",
-    "ArgumentValueError",
-    "alike",
-    "batch_rows",
-    "called",
-    "cast",
-    "changed",
-    "constants",
-    "data_set",
-    "decision",
-    "elementwise",
-    "features",
-    "finite",
-    "flag",
-    "foreign",
-    "formulas",
-    "function",
-    "hook",
-    "in_numpy",
-    "in_rows",
-    "iterable",
-    "known",
-    "leading",
-    "learning_rate",
-    "listed",
-    "narrowed",
-    "network",
-    "numbers",
-    "numbers_taken",
-    "of_kind",
-    "of_table",
-    "pair",
-    "place",
-    "positive",
-    "rates",
-    "real",
-    "sample_weight",
-    "seeds",
-    "shapes",
-    "shown",
-    "table",
-    "targets",
-    "text",
-    "update_numbers",
-    "updated",
-    "watched",
-    "weights",
-    "weights_of",
-    "whole",
-    "with_hyper",
-    "with_numbers",
-]
 
 #: Rows that are looked at together.
 ROWS = 256

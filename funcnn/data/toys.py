@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .. import memory, validation
+from .. import arguments, memory
 from ..records import Array, Dataset, read_only
 
 
@@ -39,7 +39,7 @@ def linear(n: int = 100, seed: int | tuple[int, ...] = 0) -> Dataset:
     MemoryError
         If so many points are more than the machine's memory holds.
     """
-    n, rng = validation.whole("n", n, least=1), np.random.default_rng(validation.seeds("seed", seed))
+    n, rng = arguments.whole("n", n, least=1), np.random.default_rng(arguments.seeds("seed", seed))
     memory.check(f"linear data of {n:,} points", 24 * n)
     x = rng.uniform(size=(n, 2))
     return _dataset(x, np.where(x[:, 0] > x[:, 1], 0.0, 1.0), "linear")
@@ -68,8 +68,8 @@ def dataset(name: str, seed: int | Iterable[int] = 0) -> tuple[Dataset, Dataset]
         If the name is unknown; the message lists the known ones and suggests the nearest. If a seed is not a whole
         number of at least 0, or there is none.
     """
-    draw = validation.known("data set", name, DATASETS)
-    drawn_from = validation.seeds("data_seed", seed)
+    draw = arguments.known("data set", name, DATASETS)
+    drawn_from = arguments.seeds("data_seed", seed)
     if isinstance(drawn_from, int):
         return draw(drawn_from)
     train_sets, test_sets = zip(*map(draw, drawn_from), strict=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from .. import validation
+from .. import arguments
 from ..experiments import Experiment
 from .conclusions import judge
 from .numbers import report_accuracies, report_numbers
@@ -69,14 +69,14 @@ def reproduce(
     >>> result.dead.tolist()
     [True, True, False]
     """
-    suites, seeds = chosen(*names), validation.whole("seeds", seeds, least=1)
-    progress = validation.hook("progress", progress)
+    suites, seeds = chosen(*names), arguments.whole("seeds", seeds, least=1)
+    progress = arguments.hook("progress", progress)
     ran, before = {}, 0
     for experiment, drawn in ensembles(suites):
         ran[experiment, drawn] = collect(experiment, drawn, seeds, threads, _later(progress, before))
         before += experiment.epochs
         if progress is not None:
-            validation.called("progress", progress, before)  # even if all members diverged early
+            arguments.called("progress", progress, before)  # even if all members diverged early
     results = {experiment: result for (experiment, drawn), result in ran.items() if drawn == "both"}
     parts = {drawn: ran[APART, drawn] for drawn in DRAWN} if "base" in suites else {}
     return Reproduction(tuple(suites), seeds, results, parts)
@@ -84,21 +84,21 @@ def reproduce(
 
 def checked_reproduction(reproduction: Reproduction) -> Reproduction:
     """Return a reproduction that has the results of its suites."""
-    validation.of_kind("reproduction", reproduction, Reproduction)
-    names = validation.listed("names of reproduction", reproduction.names, "list keys of SUITES")
+    arguments.of_kind("reproduction", reproduction, Reproduction)
+    names = arguments.listed("names of reproduction", reproduction.names, "list keys of SUITES")
     results = checked_results("results of reproduction", reproduction.results)
     for name in names:
-        for experiment in validation.known("name of a suite", name, SUITES):
+        for experiment in arguments.known("name of a suite", name, SUITES):
             if experiment not in results:
-                raise validation.ArgumentValueError(f"results of reproduction lack those of {label(experiment)}")
-    validation.whole("seeds of reproduction", reproduction.seeds, least=1)
+                raise arguments.ArgumentValueError(f"results of reproduction lack those of {label(experiment)}")
+    arguments.whole("seeds of reproduction", reproduction.seeds, least=1)
     parts = checked_results("parts of reproduction", reproduction.parts)
     return attrs.evolve(reproduction, names=names, results=results, parts=parts)
 
 
 def _later(progress: Callable[[int], object] | None, before: int) -> Callable[[int], object] | None:
     """Return what tells ``progress`` of epochs that come after ``before`` others."""
-    return None if progress is None else lambda done: validation.called("progress", progress, before + done)
+    return None if progress is None else lambda done: arguments.called("progress", progress, before + done)
 
 
 def seconds(*names: str, seeds: int = 100, threads: int | None = None) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .. import validation
+from .. import arguments, validation
 from ..consistency import whole_run
 from ..diagnosis import Diagnosis, dead_layers, diagnose, diverged
 from ..experiments import Experiment, Run, check_memory, described, run
@@ -52,9 +52,9 @@ def ensembles(ids: Iterable[str]) -> list[tuple[Experiment, str]]:
     ValueError, TypeError
         If ``ids`` lists what are no keys of `SUITES`.
     """
-    ids = validation.listed("ids", ids, "list names of experiments")
+    ids = arguments.listed("ids", ids, "list names of experiments")
     for name in ids:
-        validation.known("experiment", name, SUITES)
+        arguments.known("experiment", name, SUITES)
     experiments = dict.fromkeys(experiment for name in ids for experiment in SUITES[name])
     parts = [(APART, "points"), (APART, "weights")] if "base" in ids else []
     return [*((experiment, "both") for experiment in experiments), *parts]
@@ -86,10 +86,10 @@ def collect(
         If a field of the experiment is out of range or unknown, or has several seeds, or another argument is not what
         it should be.
     """
-    names = validation.known("value of drawn", drawn, DRAWN)
-    seeds = validation.whole("seeds", seeds, least=1)
+    names = arguments.known("value of drawn", drawn, DRAWN)
+    seeds = arguments.whole("seeds", seeds, least=1)
     for name in ("seed", "data_seed"):
-        validation.whole(f"{name} of the experiment", getattr(described(experiment), name), least=0)
+        arguments.whole(f"{name} of the experiment", getattr(described(experiment), name), least=0)
     check_memory(experiment, seeds + 1)
     members: Any = {name: (*range(seeds), getattr(experiment, name)) for name in names}
     ensemble = run(attrs.evolve(experiment, **members), threads=threads, progress=progress)
@@ -111,7 +111,7 @@ def collect(
 
 def checked(result: Result, name: str = "result") -> Result:
     """Return a result whose parts are what `Result` says, and fit each other."""
-    validation.of_kind(name, result, Result)
+    arguments.of_kind(name, result, Result)
     described(result.experiment, f"experiment of {name}")
     ensemble, solo = whole_run(result.ensemble, f"ensemble of {name}"), check_solo(result.solo)
     members = ensemble.history.loss.shape[1:]
@@ -119,18 +119,18 @@ def checked(result: Result, name: str = "result") -> Result:
     for figure in ("loss", "accuracy", "diverged", "dead", "converged"):
         figures[figure] = validation.numbers(f"{figure} of {name}", getattr(result, figure))
         if not len(members) or figures[figure].shape != (members[0] - 1,) or members[0] < 2:
-            raise validation.ArgumentValueError(
+            raise arguments.ArgumentValueError(
                 f"{figure} of {name} must have a number for each member of the ensemble but the last,"
                 f" got shape {figures[figure].shape}"
             )
-    return validation.changed(result, ensemble=ensemble, solo=solo, **figures)
+    return arguments.changed(result, ensemble=ensemble, solo=solo, **figures)
 
 
 def checked_results(name: str, results: Mapping[Any, Result]) -> dict[Any, Result]:
     """Return results by what they are of."""
     if not isinstance(results, Mapping):
-        raise validation.ArgumentTypeError(f"{name} must be a mapping of results, got {validation.shown(results)}")
-    return {key: checked(one, f"{name}[{validation.shown(key)}]") for key, one in results.items()}
+        raise arguments.ArgumentTypeError(f"{name} must be a mapping of results, got {arguments.shown(results)}")
+    return {key: checked(one, f"{name}[{arguments.shown(key)}]") for key, one in results.items()}
 
 
 def accuracy_row(result: Result, report: float | None) -> dict[str, Any]:
@@ -175,12 +175,12 @@ def log_rows(result: Result, log: list[list[float]]) -> list[dict[str, Any]]:
         If ``result`` is no result, or ``log`` no such pairs of epochs that were run.
     """
     result, rows = checked(result), []
-    for pair in validation.listed("log", log, "be pairs (epoch, loss)", axes=2):
+    for pair in arguments.listed("log", log, "be pairs (epoch, loss)", axes=2):
         if validation.numbers("log", pair).shape != (2,):
-            raise validation.ArgumentValueError(f"log must be pairs (epoch, loss), got {validation.shown(pair)}")
+            raise arguments.ArgumentValueError(f"log must be pairs (epoch, loss), got {arguments.shown(pair)}")
         epoch, loss = pair
         last = min(len(run.history.loss) for run in (result.ensemble, result.solo)) - 1
-        ours = epoch_losses(result, validation.whole("epoch of log", epoch, least=0, most=last))
+        ours = epoch_losses(result, arguments.whole("epoch of log", epoch, least=0, most=last))
         rows.append(
             {
                 "epoch": epoch,
@@ -211,7 +211,7 @@ def spread_rows(spread: Mapping[str, Result]) -> list[dict[str, Any]]:
     (first, first_loss), *_, (last, last_loss) = report["training_log"]
     test = report["test"]
     if any(len(spread[drawn].ensemble.history.loss) <= last for drawn in DRAWN):
-        raise validation.ArgumentValueError(f"spread must be of runs of {last + 1:,} epochs at least, as the report's")
+        raise arguments.ArgumentValueError(f"spread must be of runs of {last + 1:,} epochs at least, as the report's")
     figures: list[tuple[str, Callable[[Result], Any], Any, float, float]] = [
         (f"loss of epoch {first:,}", lambda result: epoch_losses(result, first), np.log10, first_loss, 0.0),
         (f"loss of epoch {last:,}", lambda result: epoch_losses(result, last), np.log10, last_loss, 0.0),

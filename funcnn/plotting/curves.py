@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from ..arguments import ArgumentTypeError, ArgumentValueError, listed, of_kind, shown, whole
 from ..consistency import whole_run
 from ..diagnosis import diagnose, when
 from ..experiments import Run
 from ..records import Array
 from ..runs import check_solo, member
-from ..validation import ArgumentTypeError, ArgumentValueError, listed, numbers, of_kind, shown, whole
+from ..validation import numbers
 from .labels import loss_label, member_label, shape_and_rate, title
 from .style import DARK, LAYERS, PATCH, blank, data_color, settled, styled
 

@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
-from .. import activations, validation
+from .. import activations, arguments, validation
 from ..network import applied, slope_of
 from ..records import Activation, Array, Params
 from .labels import drawable, plain
@@ -31,8 +31,8 @@ def network(params: Params, title: str | None = None) -> Figure:
     """
     layers = validation.in_numpy(params).layers
     if lead := validation.leading(Params(layers)):
-        raise validation.ArgumentValueError(f"network draws one network, these are {' × '.join(map(str, lead))}")
-    title = "" if title is None else drawable(validation.text("title", title))
+        raise arguments.ArgumentValueError(f"network draws one network, these are {' × '.join(map(str, lead))}")
+    title = "" if title is None else drawable(arguments.text("title", title))
     widths = [layers[0].w.shape[0], *(layer.w.shape[1] for layer in layers)]
     heights = [_heights(width) for width in widths]
     values = np.concatenate([array.ravel() for layer in layers for array in (layer.w, layer.b) if array is not None])
@@ -72,7 +72,7 @@ def activation(*acts: str | Activation) -> Figure:
         If a name is unknown, none is given, or one's own is not what `Activation` says.
     """
     if not acts:
-        raise validation.ArgumentValueError(
+        raise arguments.ArgumentValueError(
             'activation takes at least one, by name or as an Activation: activation("sigmoid")'
         )
     z = np.linspace(-6, 6, 481)

@@ -15,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from ..arguments import ArgumentTypeError, ArgumentValueError, of_kind, shown
 from ..experiments import Run
 from ..storage import write_file
-from ..validation import ArgumentTypeError, ArgumentValueError, of_kind, shown
 
 #: Colour and marker of each class; more classes than these begin again.
 CLASSES = (("#D55E00", "o"), ("#0072B2", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"))
