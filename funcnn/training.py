@@ -23,6 +23,8 @@ from .schedules import Schedule, schedule_named
 
 #: Seconds, roughly, between two looks at the keyboard and the progress bar; what a span reports is held twice.
 SPAN = 0.1
+#: Spans that are scanned over before it is asked whether the run is over.
+SPANS = 1 << 10
 #: Numbers in the orders of samples that are drawn for a span.
 ORDERS = 1 << 15
 #: Bytes that the records of a span take, beside what they hold.
@@ -202,8 +204,7 @@ def train(
         _try_own_loss(plan, state.params, data)
         run = engines.prepare(chosen, plan, shapes, data, held, threads)
         task = Task(plan, shapes, data, held, lr, factors, order_seed, marks, stop, progress, chosen, run)
-        start = Fold(state, best=_no_best(state) if held else None)
-        end, _ = scan(functools.partial(_span, task, state.epoch), start, _spans(task, state.epoch))
+        end = _folded(task, Fold(state, best=_no_best(state) if held else None))
         if chosen.library != library:
             end = attrs.evolve(end, state=_in_numpy(end.state))
         results: tuple[Params, History] = engines.given_back(shapes, (end.state.params, _history(task, end)))
@@ -359,10 +360,23 @@ def _spans(task: Task, start: int) -> Iterator[range]:
             yield range(first, min(first + longest, end))
 
 
+def _folded(task: Task, fold: Fold) -> Fold:
+    """Scan over the spans, some at a time: where ``stop`` ends a run, there may be more than anybody waits for."""
+    start = fold.state.epoch
+    spans = _spans(task, start)
+    while not _is_over(fold) and (some := tuple(itertools.islice(spans, SPANS))):
+        fold, _ = scan(functools.partial(_span, task, start), fold, some)
+    return fold
+
+
+def _is_over(fold: Fold) -> bool:
+    return fold.over or not np.any(fold.state.running)
+
+
 def _span(task: Task, start: int, fold: Fold, span: range) -> tuple[Fold, None]:
     """Train for a span of epochs: the step of the fold."""
     state = fold.state
-    if fold.over or not np.any(state.running):
+    if _is_over(fold):
         return fold, None
     after, reports = _epochs(task, state, span)
     logged, kept = span[0] in task.marks.logged, span[0] in task.marks.kept

@@ -240,7 +240,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         funcnn.step,
         {
             "plan": funcnn.Plan(LOSS, MOMENTUM, clip=1.0),
-            "state": attrs.evolve(STATE, slots=MOMENTA),
+            "state": attrs.evolve(STATE, slots=MOMENTA, rule=MOMENTUM.name),
             "x": X,
             "y": Y,
             "lr": 0.1,
@@ -265,7 +265,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "schedule": None,
             "decision": funcnn.Decision(),
             "validation": (X, Y),
-            "stop": lambda history: False,
+            "stop": lambda history: len(history.loss) == 2,
             "shuffle": False,
             "shuffle_seed": 0,
             "engine": "numpy",
@@ -471,6 +471,8 @@ def ended(case: Odd) -> str:
         if not re.search(rf"\b({names})\b", str(error)):
             return f"a message that does not name it: {str(error)[:120]}"
         return "refused" if len(str(error)) < 1000 and "\n" not in str(error) else "a message that is too long"
+    except MemoryError as error:
+        return "refused" if "bytes of memory, this machine has" in str(error) else "MemoryError"
     except OSError:
         return "refused" if case.name == "plotting.save" else "OSError"
     except Exception as error:
