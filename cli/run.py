@@ -90,6 +90,7 @@ def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any
 def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
     """Return how many epochs the options ask for, and the function that trains them."""
     import funcnn
+    from funcnn.initializers import initializer_named
     from funcnn.storage import load_params
 
     if given.get("batch_size", "full").isdecimal():
@@ -98,6 +99,8 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
     drawing = {"seed", "scheme", "bias_init"} & given.keys()
     if start and drawing:
         raise click.UsageError(f"{_option(min(drawing))} cannot be given with --params: {start.name} has the weights")
+    for name in {"scheme", "bias_init"} & given.keys():  # in the words of the command line
+        initializer_named(given[name], _option(name))
     params = load_params(start) if start else None
     experiment = funcnn.Experiment(**{**(_settled(params) if params else {}), **given})
     funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made

@@ -28,7 +28,19 @@ MOST = 2**128
 #: The most that is taken from what does not say how long it is: some never end.
 MANY = 10**6
 
-#: Longer names than this are like no other.
+#: What others call what is in the tables, or the first word of its name.
+OTHER_WORDS = {
+    "kaiming": "he",
+    "xavier": "glorot",
+    "logistic": "sigmoid",
+    "swish": "silu",
+    "linear": "none",
+    "mean_squared_error": "mse",
+    "mean_absolute_error": "mae",
+    "bce": "sigmoid_binary_cross_entropy",
+    "binary_cross_entropy": "sigmoid_binary_cross_entropy",
+}
+#: The most letters of a name.
 LONG = 100
 
 _WORDS = reprlib.Repr()
@@ -97,7 +109,9 @@ def whole(name: str, value: object, *, least: int, most: int = MOST) -> int:
         number = operator.index(value)  # type: ignore[arg-type]
     except Exception:  # whatever somebody's type raises
         raise ArgumentTypeError(f"{name} must be a whole number, got {shown(value)}") from None
-    if number < least or isinstance(value, bool):
+    if isinstance(value, bool):
+        raise ArgumentTypeError(f"{name} must be a whole number, got {value!r}")
+    if number < least:
         raise ArgumentValueError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
     if number > most:
         raise ArgumentValueError(f"{name} must be a whole number of at most {most:,}, got {shown(value)}")
@@ -229,8 +243,8 @@ def changed(record: T, **fields: Any) -> T:
 
 def formulas(kind: str, record: Any, *names: str) -> None:
     """Refuse a record of one's own whose name is no text, or whose formulas are no functions."""
-    if not isinstance(record.name, str) or not record.name:
-        raise ArgumentTypeError(f"name of the {kind} must be a text, got {shown(record.name)}")
+    if not isinstance(record.name, str) or not 0 < len(record.name) <= LONG:
+        raise ArgumentTypeError(f"name of the {kind} must be a text of 1 to {LONG} letters, got {shown(record.name)}")
     for name in names:
         if not callable(getattr(record, name)):
             function(f"{name} of {kind} {shown(record.name)}", getattr(record, name), "an elementwise function")
@@ -250,7 +264,9 @@ def refuse_count(what: str, function: Callable[..., Any], count: int, error: Typ
     try:
         inspect.signature(function).bind(*range(count))
     except TypeError:
-        raise ArgumentTypeError(f"{what} must be a function of {count} arguments: {error}") from error
+        raise ArgumentTypeError(
+            f"{what} must be a function of {count} argument{'s' * (count != 1)}: {error}"
+        ) from error
     except ValueError:  # of a function that is not written in Python nothing is known
         pass
 
@@ -262,10 +278,18 @@ def known(kind: str, name: object, table: Mapping[str, T]) -> T:
     head = name.partition(":")[0] if isinstance(name, str) else ""
     if head in table:
         raise ArgumentValueError(f"{kind} {head!r} takes no numbers, got {shown(name)}")
-    word = name[:LONG].lower() if isinstance(name, str) else "none" if name is None else ""
-    nearest = difflib.get_close_matches(word, table, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    nearest = _nearest("none" if name is None else head[:LONG].lower(), table)
+    hint = "" if nearest is None else f"; did you mean {nearest!r}?"
     raise ArgumentValueError(f"unknown {kind} {shown(name)}{hint} (known: {', '.join(table) or 'none'})")
+
+
+def _nearest(word: str, table: Mapping[str, Any]) -> str | None:
+    """Return the name in a table that a word is another one for, or is spelled like."""
+    first, line, rest = word.partition("_")
+    translated = OTHER_WORDS.get(word, OTHER_WORDS.get(first, first) + line + rest)
+    if translated in table:
+        return translated
+    return next(iter(difflib.get_close_matches(word, table, n=1)), None)
 
 
 def named(kind: str, text: object, table: Mapping[str, T]) -> tuple[T, tuple[float, ...]]:

@@ -7,7 +7,6 @@ which shapes they have. `save` and `load` ask the same, so that what the one wri
 import collections.abc
 import functools
 import itertools
-import reprlib
 import sys
 import types
 import typing
@@ -19,7 +18,7 @@ import numpy as np
 
 from . import arguments, validation
 from .activations import activation, per_layer
-from .arguments import ArgumentTypeError, ArgumentValueError
+from .arguments import ArgumentTypeError, ArgumentValueError, shown
 from .engines import ENGINES
 from .experiments import Experiment, Run, described
 from .optimizers import optimizer_named
@@ -68,10 +67,10 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     option = next((one for one in _options(kind) if _is_a(value, _bare(one))), None)
     if option is None:
         words = " or ".join(dict.fromkeys(WORDS.get(one := _bare(each), one.__name__) for each in _options(kind)))
-        raise ArgumentTypeError(f"{name} must be {words}, got {reprlib.repr(value)}")
+        raise ArgumentTypeError(f"{name} must be {words}, got {shown(value)}")
     if isinstance(value, float | int):
         if not abs(value) <= sys.float_info.max and option is not int:
-            raise ArgumentValueError(f"{name} must be finite, got {reprlib.repr(value)}")
+            raise ArgumentValueError(f"{name} must be finite, got {shown(value)}")
     elif option is Any:
         return validation.numbers(name, value)
     elif option is str:
@@ -240,7 +239,9 @@ def _check_counts(run: Run) -> None:
             f"history.state stands at epoch {h.state.epoch}, update {h.state.t}, history at {epochs}"
         )
     if h.state is not None and h.state.rule not in ("", rule := optimizer_named(e.optimizer).name):
-        raise ArgumentValueError(f"history.state is of the optimizer {h.state.rule!r}, the experiment says {rule!r}")
+        raise ArgumentValueError(
+            f"history.state is of the optimizer {shown(h.state.rule)}, the experiment says {rule!r}"
+        )
     arguments.known("engine", h.engine, dict.fromkeys(("", *ENGINES)))
     validation.decision("decision", run.decision)
 

@@ -22,6 +22,9 @@ from .optimizers import (
 )
 from .records import Array, Optimizer, Params, Plan, State, arrays, read_only
 
+#: The last epoch that is counted: every count up to here is a float and NumPy's too.
+LAST = 2**53
+
 Carry = TypeVar("Carry")
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -178,7 +181,7 @@ def checked_state(rule: Optimizer, state: State, *, fresh: bool = False) -> Stat
     if not arguments.foreign(state.t):
         arguments.positive("t of the state", state.t, zero=True)
     if not arguments.foreign(state.epoch):
-        arguments.whole("epoch of the state", state.epoch, least=0)
+        arguments.whole("epoch of the state", state.epoch, least=0, most=LAST)
     _check_rule(rule, state)
     lead = tuple(params.layers[0].w.shape[:-2])
     running = state.running if arguments.foreign(state.running) else edge.numbers("running of the state", state.running)
@@ -197,8 +200,8 @@ def _check_rule(rule: Optimizer, state: State) -> None:
     """Refuse a state whose slots are those of another optimizer."""
     if arguments.text("rule of the state", state.rule) not in ("", rule.name):
         raise arguments.ArgumentValueError(
-            f"the state is one of optimizer {state.rule!r}, got {rule.name!r}: what it keeps means nothing to another;"
-            " begin anew with the state's params"
+            f"the state is one of optimizer {arguments.shown(state.rule)}, got {rule.name!r}: what it keeps means"
+            " nothing to another; begin anew with the state's params"
         )
 
 

@@ -125,11 +125,21 @@ def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
     """
     rule = _own(optimizer) if isinstance(optimizer, Optimizer) else _named(optimizer)
     if rule.hyper and arguments.of_table(rule, OPTIMIZERS):
-        for name, number in zip(rule.names, rule.hyper, strict=True):
-            words, test = RANGES[name]
-            if not test(number):
-                raise arguments.ArgumentValueError(f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}")
+        _check_ranges(rule)
     return rule
+
+
+def _check_ranges(rule: Optimizer) -> None:
+    """Refuse constants of a built-in optimizer that are out of their ranges, or not in order."""
+    numbers = dict(zip(rule.names, rule.hyper, strict=True))
+    for name, number in numbers.items():
+        words, test = RANGES[name]
+        if not test(number):
+            raise arguments.ArgumentValueError(f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}")
+    if not numbers.get("least", 0.0) <= numbers.get("most", math.inf):
+        raise arguments.ArgumentValueError(
+            f"least of optimizer {rule.name!r} must not be above most, got {numbers['least']:g} and {numbers['most']:g}"
+        )
 
 
 def _named(text: str) -> Optimizer:

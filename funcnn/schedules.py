@@ -218,4 +218,5 @@ def schedule_named(schedule: str | Schedule) -> Schedule:
     >>> schedule_named("cosine:10,0.1")(np.array([1.0, 6.0, 11.0]))
     array([1.  , 0.55, 0.1 ])
     """
-    return schedule if callable(schedule) else with_numbers("schedule", schedule, SCHEDULES, np.ones(1))
+    name = next((name for name, one in SCHEDULES.items() if one is schedule), schedule)
+    return name if callable(name) else with_numbers("schedule", name, SCHEDULES, np.ones(1))

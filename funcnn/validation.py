@@ -38,6 +38,8 @@ from .records import Array, Dataset, Decision, Layer, Params, arrays, map_arrays
 ROWS = 256
 #: What the weights of a network may be.
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+#: What lists are that are no arrays.
+UNEVEN = "a list whose parts are not all of one shape"
 #: How predictions may be read as classes.
 DECISIONS = ("largest", "threshold")
 
@@ -65,10 +67,8 @@ def numbers(name: str, values: Any) -> Array:
     if isinstance(values, list | tuple) and any(isinstance(one, np.ma.MaskedArray) for one in values):
         try:
             values = np.ma.stack(values)
-        except ValueError as error:
-            raise ArgumentTypeError(
-                f"{name} must be an array of real numbers, got rows that differ: {error}"
-            ) from error
+        except ValueError:
+            raise ArgumentTypeError(f"{name} must be an array of real numbers, got {UNEVEN}") from None
     if isinstance(values, np.ma.MaskedArray):
         if len(masked := np.argwhere(np.ma.getmaskarray(values))):
             raise ArgumentValueError(f"{name} is masked at {place(masked[0].tolist())}; every value must be there")
@@ -78,9 +78,8 @@ def numbers(name: str, values: Any) -> Array:
     except MemoryError as error:
         raise ArgumentValueError(f"{name} takes more memory than there is, got {shown(values)}") from error
     except Exception as error:  # whatever the conversion of somebody's type raises
-        raise ArgumentTypeError(
-            f"{name} must be an array of real numbers, got {type(values).__name__}: {error}"
-        ) from error
+        got = UNEVEN if isinstance(values, list | tuple) else f"{type(values).__name__}: {error}"
+        raise ArgumentTypeError(f"{name} must be an array of real numbers, got {got}") from error
     if array.dtype.kind == "O":
         for index, one in np.ndenumerate(array):
             if not isinstance(one, kinds.Real | np.bool_):
@@ -348,10 +347,23 @@ def sample_weight(weight: Any, x: Array, like: Array) -> Array:
 
 def _columns(name: str, array: Array, count: int, place: str) -> Array:
     if array.ndim < 2:
-        raise ArgumentValueError(f"{name} must have shape (n, {count}), got {tuple(array.shape)}")
+        hint = _columns_hint(name, array, count)
+        raise ArgumentValueError(f"{name} must have shape (n, {count}), got {tuple(array.shape)}{hint}")
     if array.shape[-1] != count:
-        raise ArgumentValueError(f"{name} has {array.shape[-1]} features, but the {place} {count}")
+        hint = _columns_hint(name, array, count)
+        raise ArgumentValueError(f"{name} has {array.shape[-1]} features, but the {place} {count}{hint}")
     return array
+
+
+def _columns_hint(name: str, array: Array, count: int) -> str:
+    """Say what makes columns of one number for each sample: labels of classes, it may be."""
+    if array.shape not in (array.shape[:1], (*array.shape[:1], 1)) or not array.size:
+        return ""
+    if count == 1:
+        return f": np.reshape({name}, (-1, 1)) makes a column of it"
+    labels = not foreign(array) and bool(np.isin(array, np.arange(count)).all())
+    flat = name if array.ndim == 1 else f"np.ravel({name})"
+    return f": np.eye({count})[{flat}] makes one-hot targets of whole labels from 0 to {count - 1}" if labels else ""
 
 
 def leading(params: Params, most: int | None = None, **others: Any) -> tuple[int, ...]:
@@ -400,7 +412,7 @@ def pair(y_hat: Any, y: Any) -> tuple[Array, Array]:
     if not fit:
         raise ArgumentValueError(
             "y_hat and y must have the same shape (n, k), an ensemble's leading axis aside,"
-            f" got {shapes[0]} and {shapes[1]}"
+            f" got {shapes[0]} and {shapes[1]}{_columns_hint('y', y, shapes[0][-1]) if len(shapes[0]) == 2 else ''}"
         )
     if 0 in shapes[0] or 0 in shapes[1]:
         raise ArgumentValueError(
