@@ -35,10 +35,12 @@ OTHER_WORDS = {
     "logistic": "sigmoid",
     "swish": "silu",
     "linear": "none",
+    "identity": "none",
     "mean_squared_error": "mse",
     "mean_absolute_error": "mae",
     "bce": "sigmoid_binary_cross_entropy",
     "binary_cross_entropy": "sigmoid_binary_cross_entropy",
+    "cross_entropy": "softmax_cross_entropy",
 }
 #: The most letters of a name.
 LONG = 100
@@ -289,7 +291,8 @@ def _nearest(word: str, table: Mapping[str, Any]) -> str | None:
     translated = OTHER_WORDS.get(word, OTHER_WORDS.get(first, first) + line + rest)
     if translated in table:
         return translated
-    return next(iter(difflib.get_close_matches(word, table, n=1)), None)
+    names = {other: name for other, name in OTHER_WORDS.items() if name in table} | {name: name for name in table}
+    return next((names[one] for one in difflib.get_close_matches(word, names, n=1)), None)
 
 
 def named(kind: str, text: object, table: Mapping[str, T]) -> tuple[T, tuple[float, ...]]:

@@ -236,7 +236,7 @@ def _check_counts(run: Run) -> None:
         raise ArgumentValueError("history must have both of val_loss and val_accuracy, or neither")
     if h.state is not None and (h.state.epoch != epochs or h.state.t < 0):
         raise ArgumentValueError(
-            f"history.state stands at epoch {h.state.epoch}, update {h.state.t}, history at {epochs}"
+            f"history.state stands at epoch {shown(h.state.epoch)}, update {h.state.t}, history at {epochs}"
         )
     if h.state is not None and h.state.rule not in ("", rule := optimizer_named(e.optimizer).name):
         raise ArgumentValueError(

@@ -189,6 +189,7 @@ def train(
     losses.check(plan.loss, state.params, data.y)
     if held:
         losses.check(plan.loss, state.params, held.y, "validation y")
+    _try_own_loss(plan, state.params, data)
     marks = _marks(state.epoch, epochs, log_every, snapshots)
     factors = None if schedule is None else schedule_named(schedule)
     seed = arguments.whole("shuffle_seed", shuffle_seed, least=0)
@@ -201,7 +202,6 @@ def train(
     check_memory(shapes, rule.slots, ahead, marks.logged.step, len(marks.kept))
     chosen = engines.choose(engine, plan, shapes, marks.stop - state.epoch)
     with np.errstate(all="ignore"):  # divergence is a result, not a warning
-        _try_own_loss(plan, state.params, data)
         run = engines.prepare(chosen, plan, shapes, data, held, threads)
         task = Task(plan, shapes, data, held, lr, factors, order_seed, marks, stop, progress, chosen, run)
         end = _folded(task, Fold(state, best=_no_best(state) if held else None))
@@ -237,9 +237,10 @@ def _try_own_loss(plan: Plan, params: Params, data: Data) -> None:
     own = [one for one in (loss, report) if not arguments.of_table(one, losses.LOSSES)]
     if own:
         x, y = (array[..., :2, :] for array in (data.x, data.y))
-        y_hat = predicted(params, x)
-        for one in own:
-            losses.value(one, y_hat, np.broadcast_to(y, y_hat.shape))
+        with np.errstate(all="ignore"):
+            y_hat = predicted(params, x)
+            for one in own:
+                losses.value(one, y_hat, np.broadcast_to(y, y_hat.shape))
 
 
 def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tuple[State, Data, Data | None, Any]:

@@ -28,13 +28,15 @@ import attrs
 import numpy as np
 
 import funcnn
-from funcnn import lab, plotting, validation
+from funcnn import lab, plotting
 from funcnn.initializers import INITIALIZERS
 from funcnn.lab import page
 from funcnn.schedules import SCHEDULES
 
-#: What the edge raises; a commit from before it did is counted too.
-ArgumentError = getattr(validation, "ArgumentError", Exception)
+try:
+    from funcnn.arguments import ArgumentError  # what the edge raises
+except ImportError:  # a commit from before it did is counted too
+    ArgumentError = Exception
 
 # --- what is odd -----------------------------------------------------------------------------------------------------
 
