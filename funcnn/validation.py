@@ -39,7 +39,7 @@ ROWS = 256
 #: What the weights of a network may be.
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 #: What lists are that are no arrays.
-UNEVEN = "a list whose parts are not all of one shape"
+UNEVEN = "list whose parts are not all of one shape"
 #: How predictions may be read as classes.
 DECISIONS = ("largest", "threshold")
 
@@ -148,7 +148,7 @@ def rates(lr: Any, like: Array | None = None) -> Any:
     """Return ``lr``, a float or an array with one rate per member, finite in the dtype of ``like``."""
     if foreign(lr):
         return lr
-    if type(lr) is float and (like is None or like.dtype == FLOATS[0]) and math.isfinite(lr):
+    if type(lr) is float and math.isfinite(lr) and (like is None or (not foreign(like) and like.dtype == FLOATS[0])):
         return lr
     try:
         array = numbers("lr", lr)
