@@ -1,6 +1,7 @@
 """The fold that training is: `step`, one update, and `scan`, which takes a carry through one after another."""
 
-from collections.abc import Callable, Iterable
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -147,7 +148,8 @@ def step(plan: Plan, state: State, x: Array, y: Array, lr: Array, weight: Array 
 
 def stepped(plan: Plan, state: State, x: Any, y: Any, lr: Any, weight: Any) -> tuple[State, Array]:
     """Do as `step` does, of a plan and a state that have been checked."""
-    params, slots = state.params, list(map(arrays, state.slots))
+    params: Params = state.params
+    slots: Sequence[Params] = state.slots
     x = edge.features(params, x)
     y = edge.targets(params, x, y)
     lr = edge.rates(lr, params.layers[0].w)
@@ -166,9 +168,9 @@ def stepped(plan: Plan, state: State, x: Any, y: Any, lr: Any, weight: Any) -> t
         scale = clip_scale(given, plan.clip)[..., None, None]
         given = [g * scale for g in given]
     t = state.t + 1.0
-    moved_to, after = moved(plan.optimizer, params, given, slots, t, lr)
-    before = (params, *(with_arrays(params, slot) for slot in slots))
-    new, *kept = (_standing(state, one, old) for one, old in zip((moved_to, *after), before, strict=True))
+    moved_to, after = moved(plan.optimizer, params, given, [arrays(slot) for slot in slots], t, lr)
+    networks = zip((moved_to, *after), (params, *slots), strict=True)
+    new, *kept = (_standing(state, one, old) for one, old in networks)
     return attrs.evolve(state, params=new, slots=tuple(kept), t=t), a[-1]
 
 
@@ -184,16 +186,20 @@ def checked_state(rule: Optimizer, state: State, *, fresh: bool = False) -> Stat
         arguments.whole("epoch of the state", state.epoch, least=0, most=LAST)
     _check_rule(rule, state)
     lead = tuple(params.layers[0].w.shape[:-2])
-    running = state.running if arguments.foreign(state.running) else edge.numbers("running of the state", state.running)
+    held = state.running
+    as_it_is = isinstance(held, np.ndarray) or arguments.foreign(held)
+    running = held if as_it_is else edge.numbers("running of the state", held)
     if running.shape not in ((), lead) or (isinstance(running, np.ndarray) and running.dtype != bool):
         raise arguments.ArgumentValueError(
             f"running of the state must be True or False, or have shape {lead}, as its params,"
-            f" got {arguments.shown(state.running)}"
+            f" got {arguments.shown(held)}"
         )
     if fresh and state.t == 0 and isinstance(state.slots, tuple) and not state.slots:
         return attrs.evolve(state, params=params, slots=fresh_slots(rule, params), rule=rule.name)
     slots = kept_slots(rule, params, state.slots)
-    return arguments.changed(state, params=params, slots=tuple(with_arrays(params, slot) for slot in slots))
+    if params is state.params and isinstance(state.slots, tuple) and all(map(operator.is_, slots, state.slots)):
+        return state
+    return attrs.evolve(state, params=params, slots=slots)
 
 
 def _check_rule(rule: Optimizer, state: State) -> None:

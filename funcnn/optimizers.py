@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -245,7 +246,8 @@ def optimizer_step(
     True
     """
     rule, params = optimizer_named(optimizer), validation.network(params)
-    return _stepped(rule, params, grads, kept_slots(rule, params, slots), update_number(t), lr)
+    kept = [arrays(slot) for slot in kept_slots(rule, params, slots)]
+    return _stepped(rule, params, grads, kept, update_number(t), lr)
 
 
 def _stepped(
@@ -277,14 +279,19 @@ def update_number(t: Any) -> Any:
     return number
 
 
-def kept_slots(rule: Optimizer, params: Params, slots: Sequence[Params]) -> list[list[Array]]:
-    """Return the arrays of what an optimizer keeps, which must be as many as it does and like the parameters."""
+def kept_slots(rule: Optimizer, params: Params, slots: Sequence[Params]) -> tuple[Params, ...]:
+    """Return what an optimizer keeps, which must be as many as it does and like the parameters."""
     held = arguments.listed("slots", slots, "be Params, as many as the optimizer keeps")
     if len(held) != rule.slots:
         raise arguments.ArgumentValueError(
             f"optimizer {rule.name!r} keeps {rule.slots} slots, got {len(held)}: fresh_slots makes those to begin with"
         )
-    return [validation.alike("slots", params, slot) for slot in held]
+    return tuple([_slot(params, slot) for slot in held])
+
+
+def _slot(params: Params, slot: Params) -> Params:
+    found = validation.alike("slots", params, slot)
+    return slot if all(map(operator.is_, found, arrays(slot))) else with_arrays(params, found)
 
 
 def moved(
