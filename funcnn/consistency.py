@@ -45,8 +45,8 @@ WORDS = {
 def whole_run(run: Run, name: str = "run") -> Run:
     """Return a run whose parts are what `Run` says and fit each other, with NumPy's arrays."""
     whole = typed(arguments.of_kind(name, run, Run), name)
-    check_fit(whole)
-    check_numbers(whole)
+    check_parts(whole)
+    _check_data_numbers(whole)
     return whole
 
 
@@ -136,17 +136,38 @@ def check_fit(record: Params | Run) -> None:
     if isinstance(record, Params):
         _check_network(record)
         return
-    e, h, params = record.experiment, record.history, record.params
-    _check_network(params)
-    validation.learning_rate(described(e).lr, params.layers[0].w)
-    lead = _members(e)
-    for name, data in (("train", record.train), ("test", record.test)):
-        _check_data(name, data, params, lead)
-    _check_described(params, e, lead)
-    for name, network in _others(h):
+    check_parts(record)
+    e, params = record.experiment, record.params
+    validation.learning_rate(e.lr, params.layers[0].w)
+    _check_described(params, e, _members(e))
+    for name, network in _others(record.history):
         _check_like(name, network, params)
     _check_counts(record)
-    for name, array, shape, kinds in _figures(record, lead):
+
+
+def check_parts(run: Run) -> None:
+    """Refuse a run of which there is no picture and no score: weights, data and history that do not fit each other.
+
+    Whether they are what the experiment says is another question, since users put runs together from what they have.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If parts do not fit, or say what cannot be.
+    """
+    params, h = run.params, run.history
+    _check_network(params)
+    described(run.experiment)
+    lead = tuple(params.layers[0].w.shape[:-2])
+    for name, data in (("train", run.train), ("test", run.test)):
+        _check_data(name, data, params, lead)
+    for name, network in _others(h):
+        _check_network(network, name)
+        if tuple(network.layers[0].w.shape[:-2]) != lead:
+            raise ArgumentValueError(f"{name} must be of as many members as params, {lead}")
+    arguments.known("engine", h.engine, dict.fromkeys(("", *ENGINES)))
+    validation.decision("decision", run.decision)
+    for name, array, shape, kinds in _figures(run, lead):
         if np.shape(array) != shape or np.asarray(array).dtype.kind not in kinds:
             found = f"{np.asarray(array).dtype} of shape {np.shape(array)}"
             raise ArgumentValueError(f"{name} must be {KINDS[kinds]} of shape {shape}, got {found}")
@@ -156,11 +177,9 @@ def check_fit(record: Params | Run) -> None:
 KINDS = {"f": "floats", "iu": "whole numbers", "b": "truth values"}
 
 
-def _check_network(params: Params) -> None:
+def _check_network(params: Params, name: str = "params") -> None:
     """Refuse layers that are not of one dtype, do not fit each other or have activations that nobody knows."""
-    validation.leading(validation.network(params))
-    for layer in params.layers:
-        activation(layer.act)
+    validation.leading(validation.network(params, name))
 
 
 def _members(e: Experiment) -> tuple[int, ...]:
@@ -198,10 +217,6 @@ def _others(h: History) -> Iterator[tuple[str, Params]]:
 
 
 def _check_like(name: str, other: Params, params: Params) -> None:
-    try:
-        _check_network(other)
-    except (ValueError, TypeError) as error:
-        raise ArgumentValueError(f"{name}: {error}") from error
     if shapes(other) != shapes(params):
         raise ArgumentValueError(f"{name} has layers (w, b) of shapes {shapes(other)}, params {shapes(params)}")
     for its, own in zip(other.layers, params.layers, strict=True):
@@ -222,10 +237,10 @@ def _check_data(name: str, data: Dataset, params: Params, lead: tuple[int, ...])
 
 
 def _check_counts(run: Run) -> None:
-    """Refuse epochs that are none, or more than the run has."""
+    """Refuse epochs that the run does not have, and what is not of as many as the rest."""
     e, h = run.experiment, run.history
-    epochs = len(h.loss) if np.ndim(h.loss) else 0
-    if not 1 <= epochs <= e.epochs:
+    epochs = len(h.loss)
+    if epochs > e.epochs:
         raise ArgumentValueError(f"history.loss must have 1 to {e.epochs} epochs, as the experiment says, got {epochs}")
     for epoch, _ in h.snapshots:
         if not 0 <= epoch <= epochs:
@@ -242,20 +257,22 @@ def _check_counts(run: Run) -> None:
         raise ArgumentValueError(
             f"history.state is of the optimizer {shown(h.state.rule)}, the experiment says {rule!r}"
         )
-    arguments.known("engine", h.engine, dict.fromkeys(("", *ENGINES)))
-    validation.decision("decision", run.decision)
+    layers = len(run.params.layers)
+    if h.grad_norm.shape[1] != layers:
+        raise ArgumentValueError(f"history.grad_norm must be of {layers} layers, got {h.grad_norm.shape[1]}")
 
 
 def _figures(run: Run, lead: tuple[int, ...]) -> Iterator[tuple[str, Any, tuple[int, ...], str]]:
     """Yield the figures of a history: name, array, the shape that it must have, and the kinds of numbers."""
-    h, layers = run.history, len(run.params.layers)
-    epochs, logged = (len(array) if np.ndim(array) else 0 for array in (h.loss, h.logged))
+    h = run.history
+    epochs, logged = (max(1, len(array)) if np.ndim(array) else 1 for array in (h.loss, h.logged))
+    layers = np.shape(h.grad_norm)[1:2] or (1,)
     yield "history.epoch", h.epoch, (epochs,), "iu"
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
         if (figure := getattr(h, name)) is not None:
             yield f"history.{name}", figure, (epochs, *lead), "f"
-    yield "history.logged", h.logged, (max(1, logged),), "iu"
-    yield "history.grad_norm", h.grad_norm, (logged, layers, *lead), "f"
+    yield "history.logged", h.logged, (logged,), "iu"
+    yield "history.grad_norm", h.grad_norm, (logged, *layers, *lead), "f"
     if h.best is not None:
         yield "best of history", h.best[0], lead, "iu"
     if h.state is not None:
@@ -285,6 +302,10 @@ def check_numbers(record: Params | Run) -> None:
         )
     if h.best is not None and not np.all((np.asarray(h.best[0]) >= 0) & (np.asarray(h.best[0]) <= epochs)):
         raise ArgumentValueError(f"best of history lies outside its {epochs} epochs")
-    for name, data in (("train", record.train), ("test", record.test)):
+    _check_data_numbers(record)
+
+
+def _check_data_numbers(run: Run) -> None:
+    for name, data in (("train", run.train), ("test", run.test)):
         validation.finite(f"{name}.x", data.x)
         validation.finite(f"{name}.y", data.y)

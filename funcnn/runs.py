@@ -8,7 +8,7 @@ import numpy as np
 
 from . import arguments, engines, losses
 from .arguments import MOST
-from .consistency import whole_run
+from .consistency import check_fit, whole_run
 from .experiments import Run, settings_of, weights_sha256
 from .losses import loss_named, report_of
 from .metrics import accuracy
@@ -45,6 +45,7 @@ def resume(
     True
     """
     run, epochs = whole_run(run), arguments.whole("epochs", epochs, least=1)
+    check_fit(run)
     e = attrs.evolve(run.experiment, epochs=run.experiment.epochs + epochs)
     settings = settings_of(e, run.decision, threads, progress)
     state: Any = run.history.state
