@@ -180,24 +180,8 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def real(name: str, value: Any) -> float:
-    """Return ``value``, one real number, as a finite float."""
-    number = _float(name, value)
-    if not math.isfinite(number):
-        raise ArgumentValueError(f"{name} must be finite, got {shown(value)}")
-    return number
-
-
-def positive(name: str, value: Any, *, zero: bool = False) -> float:
-    """Return ``value`` as a finite float above 0, or of at least 0."""
-    number = _float(name, value)
-    if not (number > 0 or (zero and number == 0)) or number == math.inf:
-        expected = "at least 0" if zero else "positive"
-        raise ArgumentValueError(f"{name} must be {expected} and finite, got {shown(value)}")
-    return number
-
-
-def _float(name: str, value: Any) -> float:
+def number(name: str, value: Any) -> float:
+    """Return ``value``, one real number, as a float."""
     one = value
     if getattr(one, "ndim", None) == 0:
         one = float(one) if foreign(one) else one[()]
@@ -207,6 +191,23 @@ def _float(name: str, value: Any) -> float:
         return float(one)
     except OverflowError:
         raise ArgumentValueError(f"{name} is too large for float64, got {shown(value)}") from None
+
+
+def real(name: str, value: Any) -> float:
+    """Return ``value`` as a finite float."""
+    one = number(name, value)
+    if not math.isfinite(one):
+        raise ArgumentValueError(f"{name} must be finite, got {shown(value)}")
+    return one
+
+
+def positive(name: str, value: Any, *, zero: bool = False) -> float:
+    """Return ``value`` as a finite float above 0, or of at least 0."""
+    one = number(name, value)
+    if not (one > 0 or (zero and one == 0)) or one == math.inf:
+        expected = "at least 0" if zero else "positive"
+        raise ArgumentValueError(f"{name} must be {expected} and finite, got {shown(value)}")
+    return one
 
 
 def text(name: str, value: Any) -> str:
@@ -245,8 +246,10 @@ def changed(record: T, **fields: Any) -> T:
 
 def formulas(kind: str, record: Any, *names: str) -> None:
     """Refuse a record of one's own whose name is no text, or whose formulas are no functions."""
-    if not isinstance(record.name, str) or not 0 < len(record.name) <= LONG:
-        raise ArgumentTypeError(f"name of the {kind} must be a text of 1 to {LONG} letters, got {shown(record.name)}")
+    if not isinstance(record.name, str):
+        raise ArgumentTypeError(f"name of the {kind} must be text, got {shown(record.name)}")
+    if not 0 < len(record.name) <= LONG:
+        raise ArgumentValueError(f"name of the {kind} must have 1 to {LONG} letters, got {shown(record.name)}")
     for name in names:
         if not callable(getattr(record, name)):
             function(f"{name} of {kind} {shown(record.name)}", getattr(record, name), "an elementwise function")

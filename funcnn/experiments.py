@@ -61,7 +61,7 @@ def text_of(record: Any) -> str:
     >>> text_of(funcnn.OPTIMIZERS["momentum"])
     'momentum:0.9'
     """
-    numbers = ",".join(repr(arguments.real("hyper", number)) for number in getattr(record, "hyper", ()))
+    numbers = ",".join(repr(arguments.number("hyper", number)) for number in getattr(record, "hyper", ()))
     return f"{record.name}:{numbers}" if numbers else str(record.name)
 
 

@@ -169,7 +169,7 @@ def _own(rule: Optimizer) -> Optimizer:
         arguments.text(f"names {of_rule}", name)
     hyper = arguments.listed(f"hyper {of_rule}", rule.hyper, "list its constants, as (0.9, 0.99)")
     called = itertools.chain(names, itertools.repeat("hyper"))
-    hyper = tuple(arguments.real(f"{name} {of_rule}", number) for name, number in zip(called, hyper, strict=False))
+    hyper = tuple(arguments.number(f"{name} {of_rule}", number) for name, number in zip(called, hyper, strict=False))
     if all(type(number) is float for number in rule.hyper) and isinstance(rule.hyper, tuple):
         hyper = rule.hyper
     names = rule.names if isinstance(rule.names, tuple) else names

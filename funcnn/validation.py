@@ -216,9 +216,9 @@ def weights(name: str, values: Any) -> Array:
                     f"{name} must be float64 or float32, got {array.dtype}; astype(float) makes it float64"
                 )
             array = array.astype(dtype)
-    if array.ndim < 2 or 0 in array.shape:
+    if array.ndim < 2 or not array.shape[-1]:
         raise ArgumentValueError(
-            f"{name} must be an array of shape (..., fan_in, fan_out), none of them 0, got shape {tuple(array.shape)}"
+            f"{name} must be an array of shape (..., fan_in, fan_out) with a unit, got shape {tuple(array.shape)}"
         )
     return in_rows(array) if isinstance(array, np.ndarray) else array
 
