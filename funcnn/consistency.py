@@ -157,12 +157,17 @@ def check_parts(run: Run) -> None:
     """
     params, h = run.params, run.history
     _check_network(params)
+    if not np.ndim(h.loss) or not len(h.loss):
+        raise ArgumentValueError("history.loss must have an epoch at least, got 0")
     described(run.experiment)
     lead = tuple(params.layers[0].w.shape[:-2])
     for name, data in (("train", run.train), ("test", run.test)):
         _check_data(name, data, params, lead)
     for name, network in _others(h):
-        _check_network(network, name)
+        try:
+            _check_network(network)
+        except (ValueError, TypeError) as error:
+            raise ArgumentValueError(f"{name}: {error}") from error
         if tuple(network.layers[0].w.shape[:-2]) != lead:
             raise ArgumentValueError(f"{name} must be of as many members as params, {lead}")
     arguments.known("engine", h.engine, dict.fromkeys(("", *ENGINES)))
@@ -177,9 +182,9 @@ def check_parts(run: Run) -> None:
 KINDS = {"f": "floats", "iu": "whole numbers", "b": "truth values"}
 
 
-def _check_network(params: Params, name: str = "params") -> None:
+def _check_network(params: Params) -> None:
     """Refuse layers that are not of one dtype, do not fit each other or have activations that nobody knows."""
-    validation.leading(validation.network(params, name))
+    validation.leading(validation.network(params))
 
 
 def _members(e: Experiment) -> tuple[int, ...]:
@@ -257,15 +262,15 @@ def _check_counts(run: Run) -> None:
         raise ArgumentValueError(
             f"history.state is of the optimizer {shown(h.state.rule)}, the experiment says {rule!r}"
         )
-    layers = len(run.params.layers)
-    if h.grad_norm.shape[1] != layers:
-        raise ArgumentValueError(f"history.grad_norm must be of {layers} layers, got {h.grad_norm.shape[1]}")
+    norms = (len(h.logged), len(run.params.layers), *h.grad_norm.shape[2:])
+    if h.grad_norm.shape != norms:
+        raise ArgumentValueError(f"history.grad_norm must be of shape {norms}, got {h.grad_norm.shape}")
 
 
 def _figures(run: Run, lead: tuple[int, ...]) -> Iterator[tuple[str, Any, tuple[int, ...], str]]:
     """Yield the figures of a history: name, array, the shape that it must have, and the kinds of numbers."""
     h = run.history
-    epochs, logged = (max(1, len(array)) if np.ndim(array) else 1 for array in (h.loss, h.logged))
+    epochs, logged = len(h.loss), max(1, len(h.logged)) if np.ndim(h.logged) else 1
     layers = np.shape(h.grad_norm)[1:2] or (1,)
     yield "history.epoch", h.epoch, (epochs,), "iu"
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):

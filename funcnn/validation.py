@@ -24,7 +24,6 @@ from .arguments import (
     ArgumentValueError,
     changed,
     foreign,
-    known,
     of_kind,
     real,
     refuse_count,
@@ -424,7 +423,8 @@ def pair(y_hat: Any, y: Any) -> tuple[Array, Array]:
 def decision(name: str, value: Any) -> Decision:
     """Return a decision whose fields are what `Decision` says."""
     how = of_kind(name, value, Decision)
-    known(f"kind of {name}", how.kind, dict.fromkeys(DECISIONS))
+    if not isinstance(how.kind, str) or how.kind not in DECISIONS:
+        raise ArgumentValueError(f"kind of {name} must be {' or '.join(map(repr, DECISIONS))}, got {shown(how.kind)}")
     threshold, low, high = (real(f"{one} of {name}", getattr(how, one)) for one in ("threshold", "low", "high"))
     if not low < high:
         raise ArgumentValueError(f"low of {name} must be below high, got {low!r} and {high!r}")
