@@ -21,6 +21,7 @@ from .activations import activation, per_layer
 from .arguments import ArgumentTypeError, ArgumentValueError, shown
 from .engines import ENGINES
 from .experiments import Experiment, Run, described
+from .fold import LAST
 from .optimizers import optimizer_named
 from .records import Dataset, Decision, History, Layer, Params, State
 from .validation import shapes
@@ -170,6 +171,9 @@ def check_parts(run: Run) -> None:
             raise ArgumentValueError(f"{name}: {error}") from error
         if tuple(network.layers[0].w.shape[:-2]) != lead:
             raise ArgumentValueError(f"{name} must be of as many members as params, {lead}")
+    if h.state is not None:
+        arguments.whole("history.state.epoch", h.state.epoch, least=1, most=LAST)
+        arguments.positive("history.state.t", h.state.t, zero=True)
     arguments.known("engine", h.engine, dict.fromkeys(("", *ENGINES)))
     validation.decision("decision", run.decision)
     for name, array, shape, kinds in _figures(run, lead):
@@ -254,10 +258,8 @@ def _check_counts(run: Run) -> None:
         raise ArgumentValueError("history.snapshots must begin with the weights that the run started from")
     if (h.val_loss is None) != (h.val_accuracy is None):
         raise ArgumentValueError("history must have both of val_loss and val_accuracy, or neither")
-    if h.state is not None and (h.state.epoch != epochs or h.state.t < 0):
-        raise ArgumentValueError(
-            f"history.state stands at epoch {shown(h.state.epoch)}, update {h.state.t}, history at {epochs}"
-        )
+    if h.state is not None and h.state.epoch != epochs:
+        raise ArgumentValueError(f"history.state stands at epoch {h.state.epoch}, history at {epochs}")
     if h.state is not None and h.state.rule not in ("", rule := optimizer_named(e.optimizer).name):
         raise ArgumentValueError(
             f"history.state is of the optimizer {shown(h.state.rule)}, the experiment says {rule!r}"

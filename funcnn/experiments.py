@@ -1,7 +1,7 @@
 """Experiments described as data, and what running one gives."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,7 @@ from .losses import LOSSES, loss_named
 from .metrics import decision
 from .network import init
 from .optimizers import OPTIMIZERS, optimizer_named
-from .records import Activation, Dataset, Decision, History, Loss, Optimizer, Params
+from .records import Activation, Dataset, Decision, History, Loss, Optimizer, Params, arrays
 from .schedules import SCHEDULES, Schedule, schedule_named
 from .training import train
 
@@ -36,7 +36,7 @@ def _plain(name: str, value: Any) -> Any:
     """
     if isinstance(value, np.ndarray) and not value.ndim:
         value = value.tolist()
-    if isinstance(value, list | tuple | range | np.ndarray):
+    if isinstance(value, list | tuple | range | np.ndarray | Iterator):
         return tuple(map(_plain_one, arguments.listed(name, value, "be a value or list some")))
     return _plain_one(value)
 
@@ -191,7 +191,7 @@ def weights_sha256(params: Params) -> str:
     '5e26ddaa'
     """
     digest = hashlib.sha256()
-    for array in validation.weights_of(params):
+    for array in arrays(validation.in_numpy(params)):
         digest.update(f"{array.dtype.newbyteorder('<').str} {array.shape}\n".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()

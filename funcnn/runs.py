@@ -79,9 +79,9 @@ def scores(run: Run) -> tuple[Array, Array]:
         return loss, accuracy(y_hat, run.test.y, run.decision)
 
 
-def check_solo(run: Run) -> Run:
+def check_solo(run: Run, name: str = "run") -> Run:
     """Return a run of one network; refuse an ensemble where one is meant."""
-    run = whole_run(run)
+    run = whole_run(run, name)
     if run.history.loss.ndim != 1:
         members = run.history.loss.shape[1]
         raise arguments.ArgumentValueError(

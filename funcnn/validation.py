@@ -242,14 +242,6 @@ def network(params: Params, name: str = "params") -> Params:
     return params if same else Params(layers)
 
 
-def weights_of(params: Params, name: str = "params") -> list[Array]:
-    """Return all weights and biases in NumPy's arrays, whether or not the layers fit together."""
-    held = of_kind(name, params, Params).layers
-    for index, layer in enumerate(held):
-        of_kind(f"layer {index} of {name}", layer, Layer)
-    return [weights(f"weights of {name}", np.asarray(one) if foreign(one) else one) for one in arrays(params)]
-
-
 def in_numpy(params: Params, name: str = "params") -> Params:
     """Return the network as `network` does, with NumPy's arrays whatever library's they were."""
     params = network(params, name)

@@ -113,7 +113,7 @@ def checked(result: Result, name: str = "result") -> Result:
     """Return a result whose parts are what `Result` says, and fit each other."""
     arguments.of_kind(name, result, Result)
     described(result.experiment, f"experiment of {name}")
-    ensemble, solo = whole_run(result.ensemble, f"ensemble of {name}"), check_solo(result.solo)
+    ensemble, solo = whole_run(result.ensemble, f"ensemble of {name}"), check_solo(result.solo, f"solo of {name}")
     members = ensemble.history.loss.shape[1:]
     figures = {}
     for figure in ("loss", "accuracy", "diverged", "dead", "converged"):
@@ -123,6 +123,8 @@ def checked(result: Result, name: str = "result") -> Result:
                 f"{figure} of {name} must have a number for each member of the ensemble but the last,"
                 f" got shape {figures[figure].shape}"
             )
+    if not solo.history.snapshots:
+        raise arguments.ArgumentValueError(f"snapshots of solo of {name} must begin with the initial weights, got none")
     return arguments.changed(result, ensemble=ensemble, solo=solo, **figures)
 
 
