@@ -7,7 +7,7 @@ import numpy as np
 
 from . import arguments, validation
 from .activations import ACTIVATIONS, activation, logistic, softplus
-from .records import Activation, Array, Formula, Loss, Params, Row
+from .records import Array, Formula, Loss, Params, Row
 
 REDUCTIONS = ("sum", "mean", "mean_samples")
 
@@ -194,8 +194,7 @@ def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
     ------
     ValueError
         If the loss takes logits and the last layer has an activation; if it reduces the outputs of a sample and there
-        is one; if it is for signs and the last layer's activation gives one only; or if a target is not what the loss
-        is for.
+        is one; or if a target is not what the loss is for.
     """
     act = activation(params.layers[-1].act)
     if loss.logits and act is not ACTIVATIONS["none"]:
@@ -208,11 +207,6 @@ def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
             f"loss {loss.name!r} compares the outputs of a sample, and there is one, which makes it constant:"
             " 'sigmoid_binary_cross_entropy' is for one output"
         )
-    if loss.targets == "signs" and not _of_both_signs(act):
-        raise arguments.ArgumentValueError(
-            f"loss {loss.name!r} expects predictions of both signs, as targets -1 and 1 are, and the last layer's"
-            f" {act.name!r} gives one only: out_act='none' or 'tanh' gives both"
-        )
     if loss.targets is not None and not arguments.foreign(y):
         words, test = TARGETS[loss.targets]
         wrong = np.argwhere(~test(y))
@@ -224,11 +218,22 @@ def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
             )
 
 
-def _of_both_signs(act: Activation) -> bool:
-    """Tell whether an activation gives numbers below and above 0."""
-    z = np.linspace(-10.0, 10.0, 41)[None]
-    a = validation.elementwise("activation", act.name, act.apply, z)
-    return bool((a < 0).any() and (a > 0).any())
+def check_signs(loss: Loss, params: Params) -> None:
+    """Refuse to train a network towards targets -1 and 1 whose last activation gives numbers of one sign only.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    act = activation(params.layers[-1].act)
+    if loss.targets == "signs":
+        a = validation.elementwise("activation", act.name, act.apply, np.linspace(-10.0, 10.0, 41)[None])
+        if not ((a < 0).any() and (a > 0).any()):
+            raise arguments.ArgumentValueError(
+                f"loss {loss.name!r} expects predictions of both signs, as targets -1 and 1 are, and the last layer's"
+                f" {act.name!r} gives one only: out_act='none' or 'tanh' gives both"
+            )
 
 
 def report_of(loss: Loss) -> Loss:

@@ -187,6 +187,7 @@ def train(
     library = edge.library_of(params.params if isinstance(params, State) else params)
     plan = _plan(data, loss, rule, batch_size, clip, l2, decision)
     losses.check(plan.loss, state.params, data.y)
+    losses.check_signs(plan.loss, state.params)
     if held:
         losses.check(plan.loss, state.params, held.y, "validation y")
     _try_own_loss(plan, state.params, data)

@@ -443,24 +443,24 @@ def elementwise(kind: str, name: str, function: Callable[..., Any], *arrays: Arr
     result = watched(kind, name, function, *arrays)
     if not isinstance(first, np.ndarray) and first.__array_namespace__() is np:
         return result  # of what only stands for an array, to see what is done with it
-    return _given(kind, name, result, first, constant)
+    # A number that is Python's own is meant for all; one of a library is what is left of a reduction.
+    to_all = constant and type(result) in (int, float)
+    return _given(f"{kind} {shown(name)} must give a number for each of its argument's", result, first, to_all)
 
 
-def _given(kind: str, name: str, result: Any, like: Array, constant: bool) -> Array:
+def _given(expected: str, result: Any, like: Array, to_all: bool = False) -> Array:
     """Return what a function of the user's gave as an array of the library, shape and dtype of ``like``."""
     if type(result) is type(like) and result.dtype == like.dtype and result.shape == like.shape:
         return result
-    array = result if foreign(result) else numbers(f"what {kind} {shown(name)} gives", result)
-    # A number that is Python's own is meant for all; one of a library is what is left of a reduction.
-    if array.shape != like.shape and not (constant and type(result) in (int, float)):
-        raise ArgumentValueError(
-            f"{kind} {shown(name)} must give a number for each of its argument's: expected shape {tuple(like.shape)},"
-            f" got {tuple(array.shape)}"
-        )
+    array = result if foreign(result) else numbers(f"what {expected.partition(' must ')[0]} gives", result)
+    if array.shape != like.shape and not to_all:
+        raise ArgumentValueError(f"{expected}: expected shape {tuple(like.shape)}, got {tuple(array.shape)}")
     xp = like.__array_namespace__()
     with np.errstate(over="ignore"):
-        same = array.dtype == like.dtype
-        array = (array if same else xp.astype(array, like.dtype)) if foreign(array) else xp.asarray(array, like.dtype)
+        if isinstance(like, np.ndarray) or not foreign(array):
+            array = xp.asarray(array, dtype=like.dtype)
+        elif array.dtype != like.dtype:
+            array = xp.astype(array, like.dtype)
     return array if array.shape == like.shape else xp.broadcast_to(array, like.shape)
 
 
@@ -486,6 +486,7 @@ def updated(name: str, update: Any, w: Array, g: Array, slots: tuple[Array, ...]
     pair = result if isinstance(result, tuple) and len(result) == 2 else (None, None)
     if not isinstance(pair[1], tuple | list) or len(pair[1]) != len(slots):
         raise ArgumentValueError(f"optimizer {shown(name)} must give (w, slots) with {len(slots)} slots")
-    new, *after = (_given("optimizer", name, one, w, False) for one in (pair[0], *pair[1]))
+    expected = f"optimizer {shown(name)} must give weights and slots of the weights' shape"
+    new, *after = (_given(expected, one, w) for one in (pair[0], *pair[1]))
     # Copies, since what it gives may be what it was given, which is about to be written to.
     return (np.array(new), tuple(map(np.array, after))) if isinstance(w, np.ndarray) else (new, tuple(after))
