@@ -186,8 +186,8 @@ def train(
     state, data, held, lr = _checked(_begun(rule, params), x, y, lr, weight, validation)
     library = edge.library_of(params.params if isinstance(params, State) else params)
     plan = _plan(data, loss, rule, batch_size, clip, l2, decision)
-    losses.check(plan.loss, state.params, data.y)
     losses.check_signs(plan.loss, state.params)
+    losses.check(plan.loss, state.params, data.y)
     if held:
         losses.check(plan.loss, state.params, held.y, "validation y")
     _try_own_loss(plan, state.params, data)
