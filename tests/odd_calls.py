@@ -522,7 +522,8 @@ def counted(some: list[Odd]) -> Iterator[tuple[Odd, str]]:
                     done += 1
             except EOFError:
                 _, status = os.waitpid(child, 0)
-                yield some[done], f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+                by = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "itself"
+                yield some[done], f"killed by {by}"
                 done += 1
                 continue
         os.waitpid(child, 0)
