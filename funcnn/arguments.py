@@ -182,6 +182,8 @@ def flag(name: str, value: Any) -> bool:
 
 def number(name: str, value: Any) -> float:
     """Return ``value``, one real number, as a float."""
+    if type(value) is float:
+        return value
     one = value
     if getattr(one, "ndim", None) == 0:
         one = float(one) if foreign(one) else one[()]

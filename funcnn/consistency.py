@@ -137,6 +137,7 @@ def check_fit(record: Params | Run) -> None:
     if isinstance(record, Params):
         _check_network(record)
         return
+    _check_recorded(record)
     check_parts(record)
     e, params = record.experiment, record.params
     validation.learning_rate(e.lr, params.layers[0].w)
@@ -144,6 +145,18 @@ def check_fit(record: Params | Run) -> None:
     for name, network in _others(record.history):
         _check_like(name, network, params)
     _check_counts(record)
+
+
+def _check_recorded(run: Run) -> None:
+    """Refuse a history of no epochs or of more than the run has, and one of which none was logged."""
+    h, most = run.history, run.experiment.epochs
+    epochs, logged = (len(array) if np.ndim(array) else 0 for array in (h.loss, h.logged))
+    if not 1 <= epochs <= most:
+        raise ArgumentValueError(
+            f"history.loss must have 1 to {shown(most)} epochs, as the experiment says, got {epochs}"
+        )
+    if not logged:
+        raise ArgumentValueError("history.logged must be whole numbers, one at least")
 
 
 def check_parts(run: Run) -> None:
@@ -158,8 +171,6 @@ def check_parts(run: Run) -> None:
     """
     params, h = run.params, run.history
     _check_network(params)
-    if not np.ndim(h.loss) or not len(h.loss):
-        raise ArgumentValueError("history.loss must have an epoch at least, got 0")
     described(run.experiment)
     lead = tuple(params.layers[0].w.shape[:-2])
     for name, data in (("train", run.train), ("test", run.test)):
@@ -249,8 +260,6 @@ def _check_counts(run: Run) -> None:
     """Refuse epochs that the run does not have, and what is not of as many as the rest."""
     e, h = run.experiment, run.history
     epochs = len(h.loss)
-    if epochs > e.epochs:
-        raise ArgumentValueError(f"history.loss must have 1 to {e.epochs} epochs, as the experiment says, got {epochs}")
     for epoch, _ in h.snapshots:
         if not 0 <= epoch <= epochs:
             raise ArgumentValueError(f"snapshot {epoch} of history lies outside its {epochs} epochs")
@@ -272,7 +281,7 @@ def _check_counts(run: Run) -> None:
 def _figures(run: Run, lead: tuple[int, ...]) -> Iterator[tuple[str, Any, tuple[int, ...], str]]:
     """Yield the figures of a history: name, array, the shape that it must have, and the kinds of numbers."""
     h = run.history
-    epochs, logged = len(h.loss), max(1, len(h.logged)) if np.ndim(h.logged) else 1
+    epochs, logged = (len(array) if np.ndim(array) else 0 for array in (h.loss, h.logged))
     layers = np.shape(h.grad_norm)[1:2] or (1,)
     yield "history.epoch", h.epoch, (epochs,), "iu"
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):

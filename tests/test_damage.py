@@ -263,7 +263,7 @@ def array_of(*place):
 
 #: What a run cannot be, by where that is, and what is said of it.
 MISFITS = {
-    "no epochs": (array_of("history", "loss", lambda a: a[:0]), "loss must have an epoch at least, got 0"),
+    "no epochs": (array_of("history", "loss", lambda a: a[:0]), "loss must have 1 to 4 epochs.*got 0"),
     "loss that is none": (changed("history", "loss", None), "history.loss must be an array, got None"),
     "loss of a number": (changed("history", "loss", 0.5), "got 0"),
     "loss of text": (changed("history", "loss", "low"), "history.loss must hold real numbers"),

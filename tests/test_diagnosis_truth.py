@@ -537,9 +537,8 @@ def test_a_run_of_no_epoch_at_all_is_told_that_it_diverged():
     run = funcnn.run(Experiment(act="none", lr=30.0, engine="numpy"))
     more = funcnn.resume(run, 5)
     assert funcnn.diagnose(more).kind == "diverged"
-    assert funcnn.diagnose(
-        attrs.evolve(more, history=attrs.evolve(more.history, epoch=np.arange(0), loss=np.empty(0)))
-    ).message.startswith("diverged: ")
+    nothing = attrs.evolve(more.history, epoch=np.arange(0), loss=np.empty(0), accuracy=np.empty(0))
+    assert funcnn.diagnose(attrs.evolve(more, history=nothing)).message.startswith("diverged: ")
 
 
 ONE_ANSWER = ", with nearly one answer to all samples: "

@@ -33,7 +33,7 @@ def learning_curve(run: Run) -> Figure:
     ValueError, TypeError
         If ``run`` is no run, or an ensemble; `learning_band` draws those.
     """
-    run = check_solo(run)
+    run = _recorded(check_solo(run), "loss")
     history, trouble = run.history, diagnose(run)
     with styled():
         figure, (top, bottom) = blank(5.5, 4.4, rows=2, sharex=True, height_ratios=(3, 2))
@@ -48,6 +48,13 @@ def learning_curve(run: Run) -> Figure:
             _mark_epoch(top, trouble.epoch, when(trouble))
             _mark_epoch(bottom, trouble.epoch)
         return settled(figure)
+
+
+def _recorded(run: Run, name: str) -> Run:
+    """Return a run whose history has a figure; one that went on where no weights were finite has none."""
+    if not len(getattr(run.history, name)):
+        raise ArgumentValueError(f"run has nothing to draw: {name} of its history is empty")
+    return run
 
 
 def learning_band(
@@ -71,7 +78,7 @@ def learning_band(
     ValueError, TypeError
         If ``run`` is no run or a solo one, has no member ``k`` or none ``among``, or ``reference`` is no such pairs.
     """
-    run = whole_run(run)
+    run = _recorded(whole_run(run), "loss")
     if run.history.loss.ndim != 2:
         raise ArgumentValueError("learning_band draws an ensemble, this is a solo run: draw it with learning_curve")
     members = run.history.loss.shape[1]
@@ -109,7 +116,7 @@ def gradient_norms(run: Run) -> Figure:
     ValueError, TypeError
         If ``run`` is no run, or an ensemble.
     """
-    run = check_solo(run)
+    run = _recorded(check_solo(run), "grad_norm")
     some = np.unique(np.linspace(0, len(run.history.logged) - 1, POINTS // 10).astype(int))
     epoch, norms = run.history.logged[some], run.history.grad_norm[some].T
     with styled():
