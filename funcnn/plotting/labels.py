@@ -8,12 +8,16 @@ from ..losses import loss_named, report_of
 from ..runs import member
 
 
+#: The most lines of a title, above which a picture still has its place.
+LINES = 8
+
+
 def title(run: Run, *facts: str) -> str:
     """Return data, activations and further facts, broken into lines between them."""
     names = [activation(layer.act).name for layer in run.params.layers]
     name = names[0] if len(set(names)) == 1 else "/".join(names)
     words = [word.replace(" ", "\N{NO-BREAK SPACE}") for word in (plain(run.train.name), plain(name), *facts)]
-    return textwrap.fill(", ".join(words), 52)
+    return textwrap.fill(", ".join(words), 52, max_lines=LINES, placeholder="…")
 
 
 def shape_and_rate(run: Run) -> list[str]:
