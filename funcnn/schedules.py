@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .arguments import ArgumentValueError, positive, shown, with_numbers
+from .arguments import ArgumentValueError, called, positive, shown, with_numbers
 from .records import Array
-from .validation import update_numbers
+from .validation import numbers, update_numbers
 
 #: A schedule: from the updates' numbers (updates,) to factors (updates,).
 Schedule = Callable[[Array], Array]
@@ -220,3 +220,21 @@ def schedule_named(schedule: str | Schedule) -> Schedule:
     """
     name = next((name for name, one in SCHEDULES.items() if one is schedule), schedule)
     return name if callable(name) else with_numbers("schedule", name, SCHEDULES, np.ones(1))
+
+
+def factors_of(schedule: Schedule, t: Array) -> Array:
+    """Return what a schedule gives for updates ``t``, (updates,): finite factors, none below 0.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one of the user's gives anything else.
+    """
+    factors = numbers("what the schedule gives", called("schedule", schedule, t)).astype(float)
+    fit = np.isfinite(factors) & (factors >= 0)
+    if factors.shape != t.shape or not fit.all():
+        got = f"{factors[~fit][0]} among them" if factors.shape == t.shape else f"shape {factors.shape}"
+        raise ArgumentValueError(
+            f"schedule must give a finite factor for each of {len(t)} updates, none below 0, got {got}"
+        )
+    return factors

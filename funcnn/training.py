@@ -19,7 +19,7 @@ from .metrics import decision as decided
 from .network import predicted, propagate
 from .optimizers import optimizer_named, spread, with_arrays
 from .records import Array, Decision, History, Loss, Optimizer, Params, Plan, State, arrays, map_arrays, read_only
-from .schedules import Schedule, schedule_named
+from .schedules import Schedule, factors_of, schedule_named
 
 #: Seconds, roughly, between two looks at the keyboard and the progress bar; what a span reports is held twice.
 SPAN = 0.1
@@ -413,14 +413,7 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
     lr = np.asarray(task.lr, float)
     if task.schedule is None:
         return np.broadcast_to(lr, (count, *lr.shape))
-    given = arguments.called("schedule", task.schedule, t + np.arange(1.0, count + 1))
-    factors = edge.numbers("what the schedule gives", given).astype(float)
-    fit = np.isfinite(factors) & (factors >= 0)
-    if factors.shape != (count,) or not fit.all():
-        got = f"{factors[~fit][0]} among them" if factors.shape == (count,) else f"shape {factors.shape}"
-        raise arguments.ArgumentValueError(
-            f"schedule must give a finite factor for each of {count} updates, none below 0, got {got}"
-        )
+    factors = factors_of(task.schedule, t + np.arange(1.0, count + 1))
     if lr.ndim and lr.strides[0] == 0:  # which all members share
         return np.broadcast_to((lr[0] * factors)[:, None], (count, *lr.shape))
     return lr * factors.reshape(-1, *[1] * lr.ndim)

@@ -7,7 +7,6 @@ from ..experiments import Run
 from ..losses import loss_named, report_of
 from ..runs import member
 
-
 #: The most lines of a title, above which a picture still has its place.
 LINES = 8
 
