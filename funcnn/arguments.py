@@ -112,7 +112,7 @@ def whole(name: str, value: object, *, least: int, most: int = MOST) -> int:
     except Exception:  # whatever somebody's type raises
         raise ArgumentTypeError(f"{name} must be a whole number, got {shown(value)}") from None
     if isinstance(value, bool):
-        raise ArgumentTypeError(f"{name} must be a whole number, got {value!r}")
+        raise ArgumentValueError(f"{name} must be a whole number, got {value!r}")
     if number < least:
         raise ArgumentValueError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
     if number > most:

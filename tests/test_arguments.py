@@ -44,7 +44,7 @@ REFUSED = {
     "weights of others": (lambda: funcnn.init((2, 1), act=P), ValueError, "unknown activation Params"),
     "layers of others": (lambda: funcnn.forward(Params((1, 2)), X), TypeError, "layer 0 of params must be a Layer"),
     # Numbers that are none, or out of range.
-    "a flag": (lambda: funcnn.member(MANY, True), TypeError, "k must be a whole number, got True"),
+    "a flag": (lambda: funcnn.member(MANY, True), ValueError, "k must be a whole number, got True"),
     "no such member": (lambda: funcnn.member(MANY, 2), ValueError, "one of the run's members, got 2: it has 2 members"),
     "a member of one": (lambda: funcnn.member(SOLO, 0), ValueError, "got 0: it has no members"),
     "a rate without end": (lambda: trained(lr=10**400), ValueError, "lr holds a whole number that is too large"),
