@@ -28,10 +28,9 @@ from .arguments import (
     real,
     refuse_count,
     shown,
-    text,
     whole,
 )
-from .records import Array, Dataset, Decision, Layer, Params, arrays, map_arrays, read_only_view
+from .records import Array, Decision, Layer, Params, arrays, map_arrays, read_only_view
 
 #: Rows that are looked at together.
 ROWS = 256
@@ -421,16 +420,6 @@ def decision(name: str, value: Any) -> Decision:
     if not low < high:
         raise ArgumentValueError(f"low of {name} must be below high, got {low!r} and {high!r}")
     return changed(how, threshold=threshold, low=low, high=high)
-
-
-def data_set(name: str, value: Any) -> Dataset:
-    """Return data whose x (..., n, d) and y (..., n, k) are arrays of finite numbers, as many samples each."""
-    data = of_kind(name, value, Dataset)
-    text(f"name of {name}", data.name)
-    x, y = (table(f"{one} of {name}", getattr(data, one)) for one in ("x", "y"))
-    if x.shape[:-1] != y.shape[:-1]:
-        raise ArgumentValueError(f"x and y of {name} must have as many samples, got shapes {x.shape} and {y.shape}")
-    return changed(data, x=x, y=y)
 
 
 def elementwise(kind: str, name: str, function: Callable[..., Any], *arrays: Array, constant: bool = True) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .. import arguments, metrics, validation
+from .. import arguments, metrics
 from ..experiments import Run
 from ..network import forward
 from ..records import Array, Decision
@@ -109,12 +109,13 @@ PICTURES: Mapping[str, Callable[[Run], Figure]] = MappingProxyType(
 
 def _in_plane(run: Run) -> Run:
     """Return a run of one network on data with two features."""
-    data = validation.data_set("train of run", arguments.of_kind("run", run, Run).train)
-    if data.x.shape[-1] != 2:
+    run = check_solo(run)
+    features = run.train.x.shape[-1]
+    if features != 2:
         raise arguments.ArgumentValueError(
-            f"this draws data with 2 features in the plane, but {data.name} has {data.x.shape[-1]}"
+            f"this draws data with 2 features in the plane, but {run.train.name} has {features}"
         )
-    return check_solo(run)
+    return run
 
 
 def _over_plane(run: Run, steps: int) -> tuple[Array, Array]:
