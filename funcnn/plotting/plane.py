@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import arguments, metrics
+from ..consistency import typed
 from ..experiments import Run
 from ..network import forward
 from ..records import Array, Decision
@@ -109,13 +110,13 @@ PICTURES: Mapping[str, Callable[[Run], Figure]] = MappingProxyType(
 
 def _in_plane(run: Run) -> Run:
     """Return a run of one network on data with two features."""
-    run = check_solo(run)
-    features = run.train.x.shape[-1]
+    data = typed(arguments.of_kind("run", run, Run), "run").train
+    features = data.x.shape[-1] if data.x.ndim else 0
     if features != 2:
         raise arguments.ArgumentValueError(
-            f"this draws data with 2 features in the plane, but {run.train.name} has {features}"
+            f"this draws data with 2 features in the plane, but {data.name[:99]} has {features}"
         )
-    return run
+    return check_solo(run)
 
 
 def _over_plane(run: Run, steps: int) -> tuple[Array, Array]:
