@@ -11,17 +11,19 @@ from typing import Any
 
 import click
 
+#: The variable of the environment that asks for the traceback of a fault.
+TRACEBACK = "FUNCNN_TRACEBACK"
 #: The argument of the commands that look at a saved run.
 RUN_FILE = click.argument("file", metavar="RUN.npz", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
 @contextlib.contextmanager
 def users_mistakes() -> Iterator[None]:
-    """Turn the library's errors into one line and an exit code: 2 for wrong usage, 1 for files that fail."""
+    """Turn errors into one line and an exit code: 2 for wrong usage, 1 for files that fail and for faults of ours."""
     try:
         yield
-    except (ValueError, TypeError) as error:
-        raise click.UsageError(str(error)) from error
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
     except BrokenPipeError:  # whoever reads has had enough, which Click ends quietly
         raise
     except MemoryError as error:
@@ -29,6 +31,26 @@ def users_mistakes() -> Iterator[None]:
     except OSError as error:
         said = error.strerror or str(error)
         raise click.ClickException(f"{error.filename}: {said}" if error.filename else said) from error
+    except Exception as error:
+        if _is_about_an_argument(error):
+            raise click.UsageError(str(error)) from error
+        if os.environ.get(TRACEBACK):
+            raise
+        raise click.ClickException(_fault(error)) from error
+
+
+def _is_about_an_argument(error: Exception) -> bool:
+    """Tell whether the library's edge raised this, which only knows of it once it is imported."""
+    arguments = sys.modules.get("funcnn.arguments")
+    return arguments is not None and isinstance(error, arguments.ArgumentError)
+
+
+def _fault(error: Exception) -> str:
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return (
+        f"this is a fault of funcnn's, not a mistake of yours ({what}). Please report it with the command and what"
+        f" {TRACEBACK}=1 in the environment makes it print."
+    )
 
 
 @contextlib.contextmanager
@@ -107,10 +129,9 @@ class Listed(click.ParamType[Any]):
 def load_run(file: Path) -> Any:
     """Load a saved run, and refuse what is not the run of one network."""
     import funcnn
-    from funcnn.experiments import check_solo
+    from funcnn.runs import check_solo
 
     result = funcnn.load(file)
     if not isinstance(result, funcnn.Run):
-        raise ValueError(f"{file} holds {type(result).__name__}, not a run")
-    check_solo(result)
-    return result
+        raise click.UsageError(f"{file} holds {type(result).__name__}, not a run")
+    return check_solo(result)

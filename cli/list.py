@@ -60,7 +60,8 @@ def _said(kind: str, entry: Any) -> str:
 
 
 def _numbers(kind: str, entry: Any) -> list[str]:
-    from funcnn.validation import constants, numbers_taken
+    from funcnn.arguments import numbers_taken
+    from funcnn.optimizers import constants
 
     if kind == "optimizers":
         return constants(entry)

@@ -90,13 +90,17 @@ def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any
 def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
     """Return how many epochs the options ask for, and the function that trains them."""
     import funcnn
+    from funcnn.initializers import initializer_named
     from funcnn.storage import load_params
 
     if given.get("batch_size", "full").isdecimal():
-        given["batch_size"] = int(given["batch_size"])
+        with contextlib.suppress(ValueError):  # of too many digits
+            given["batch_size"] = int(given["batch_size"])
     drawing = {"seed", "scheme", "bias_init"} & given.keys()
     if start and drawing:
-        raise ValueError(f"{_option(min(drawing))} cannot be given with --params: {start.name} has the weights")
+        raise click.UsageError(f"{_option(min(drawing))} cannot be given with --params: {start.name} has the weights")
+    for name in {"scheme", "bias_init"} & given.keys():  # in the words of the command line
+        initializer_named(given[name], _option(name))
     params = load_params(start) if start else None
     experiment = funcnn.Experiment(**{**(_settled(params) if params else {}), **given})
     funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made
@@ -110,13 +114,13 @@ def _resumed(resume: Path, data: str, epochs: int | None = None, **others: Any) 
 
     before = load_run(resume)
     if others:
-        raise ValueError(
+        raise click.UsageError(
             f"{_option(min(others))} cannot be given with --resume: the run goes on as {resume.name} began it"
         )
     if data != before.experiment.data:
-        raise ValueError(f"{resume.name} is a run on {before.experiment.data}, not on {data}")
+        raise click.UsageError(f"{resume.name} is a run on {before.experiment.data}, not on {data}")
     if epochs is None:
-        raise ValueError("--resume needs --epochs: how many more")
+        raise click.UsageError("--resume needs --epochs: how many more")
     return epochs, functools.partial(funcnn.resume, before, epochs)
 
 

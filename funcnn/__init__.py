@@ -11,7 +11,7 @@ from .activations import ACTIVATIONS
 from .data import DATASETS, dataset, linear, xor
 from .diagnosis import Diagnosis, diagnose
 from .engines import EngineWarning
-from .experiments import DEFAULT_SEED, Experiment, Run, member, resume, run, scores, weights_sha256
+from .experiments import DEFAULT_SEED, Experiment, Run, run, weights_sha256
 from .fold import fresh_state, scan, step
 from .initializers import INITIALIZERS
 from .losses import LOSSES
@@ -19,6 +19,7 @@ from .metrics import accuracy, decision, half_sse, mse
 from .network import backprop, forward, grads, init, value_and_grads
 from .optimizers import OPTIMIZERS, fresh_slots, optimizer_step, sgd_step
 from .records import Activation, Dataset, Decision, History, Layer, Loss, Optimizer, Params, Plan, State, Trace
+from .runs import member, resume, scores
 from .schedules import SCHEDULES
 from .storage import load, save
 from .training import train

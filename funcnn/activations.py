@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
+from .arguments import ArgumentValueError, flag, formulas, known, of_table
 from .records import Activation, Array
-from .validation import known, of_table
 
 #: Slope of `leaky_relu` below zero, Maas et al.'s.
 LEAK = 0.01
@@ -139,6 +139,8 @@ def _ones(z: Array, a: Array) -> Array:
     return z.__array_namespace__().ones_like(z)
 
 
+#: What else some call them.
+OTHER_NAMES = MappingProxyType({"identity": "none"})
 #: The built-in activations by name. The derivative at a kink is the one from the left.
 ACTIVATIONS = MappingProxyType(
     {
@@ -162,16 +164,26 @@ ACTIVATIONS = MappingProxyType(
 
 
 def activation(act: str | Activation) -> Activation:
-    """Return the activation called ``act``; an `Activation` is returned as it is.
+    """Return the activation called ``act``; an `Activation` of one's own is returned as it is.
 
     Raises
     ------
-    ValueError
-        If the name is unknown; the message lists the known ones and suggests the nearest.
+    ValueError, TypeError
+        If the name is unknown (the message lists the known ones and suggests the nearest), or a field of one's own is
+        not what `Activation` says.
     """
-    if isinstance(act, Activation):
-        return act
-    return known("activation", "none" if act == "identity" else act, ACTIVATIONS)
+    if not isinstance(act, Activation):
+        return known("activation", OTHER_NAMES.get(act, act) if isinstance(act, str) else act, ACTIVATIONS)
+    formulas("activation", act, "apply", "derivative")
+    if not isinstance(act.saturates, bool):
+        flag(f"saturates of activation {act.name!r}", act.saturates)
+    return ACTIVATIONS[act.name] if of_table(act, ACTIVATIONS) else act
+
+
+def canonical(act: str | Activation) -> str | Activation:
+    """Return an activation as records hold it: by name where it is built in, so that they compare, print and save."""
+    one = activation(act)
+    return one.name if one is ACTIVATIONS.get(one.name) else one
 
 
 def per_layer(
@@ -180,9 +192,5 @@ def per_layer(
     """Spread ``act`` (one for all, or one per layer) over ``count`` layers; ``out_act`` replaces the last."""
     acts: tuple[Any, ...] = tuple(act) if isinstance(act, list | tuple) else (act,) * count
     if len(acts) != count:
-        raise ValueError(f"act names {len(acts)} activations, but the network has {count} layers")
-    if out_act is not None:
-        acts = (*acts[:-1], out_act)
-    # A built-in one is recorded by its name, so that records compare, print and save as text.
-    chosen = [activation(a) for a in acts]
-    return tuple(a.name if of_table(a, ACTIVATIONS) else a for a in chosen)
+        raise ArgumentValueError(f"act names {len(acts)} activations, but the network has {count} layers")
+    return tuple(map(canonical, acts if out_act is None else (*acts[:-1], out_act)))

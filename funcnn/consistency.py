@@ -7,26 +7,27 @@ which shapes they have. `save` and `load` ask the same, so that what the one wri
 import collections.abc
 import functools
 import itertools
-import reprlib
 import sys
 import types
 import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import numpy as np
 
-from . import validation
+from . import arguments, validation
 from .activations import activation, per_layer
-from .engines import ENGINES, NAMES
-from .experiments import Experiment, Run
-from .initializers import initializer_named
-from .losses import loss_named
-from .optimizers import check_shapes, optimizer_named, shapes
+from .arguments import ArgumentTypeError, ArgumentValueError, shown
+from .engines import ENGINES
+from .experiments import Experiment, Run, described
+from .fold import LAST
+from .optimizers import optimizer_named
 from .records import Dataset, Decision, History, Layer, Params, State
-from .schedules import schedule_named
+from .validation import shapes
 
+#: What is looked at: a network or a run.
+Whole = TypeVar("Whole", bound=Params | Run)
 #: What runs are made of, by name; records of functions are not among them.
 RECORDS = {record.__name__: record for record in (Layer, Params, Dataset, History, State, Decision, Experiment, Run)}
 #: What an annotation is called in messages.
@@ -42,7 +43,15 @@ WORDS = {
 }
 
 
-def typed(record: Params | Run) -> Params | Run:
+def whole_run(run: Run, name: str = "run") -> Run:
+    """Return a run whose parts are what `Run` says and fit each other, with NumPy's arrays."""
+    whole = typed(arguments.of_kind(name, run, Run), name)
+    check_parts(whole)
+    _check_data_numbers(whole)
+    return whole
+
+
+def typed(record: Whole, name: str | None = None) -> Whole:
     """Return a record with NumPy's arrays, its fields being what the annotations say; else raise TypeError.
 
     Raises
@@ -50,7 +59,8 @@ def typed(record: Params | Run) -> Params | Run:
     ValueError, TypeError
         If a field is anything else.
     """
-    return _typed(type(record).__name__.lower(), record, type(record))  # type: ignore[no-any-return]
+    whole: Whole = _typed(name or type(record).__name__.lower(), record, type(record))
+    return whole
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
@@ -58,10 +68,10 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
     option = next((one for one in _options(kind) if _is_a(value, _bare(one))), None)
     if option is None:
         words = " or ".join(dict.fromkeys(WORDS.get(one := _bare(each), one.__name__) for each in _options(kind)))
-        raise TypeError(f"{name} must be {words}, got {reprlib.repr(value)}")
+        raise ArgumentTypeError(f"{name} must be {words}, got {shown(value)}")
     if isinstance(value, float | int):
         if not abs(value) <= sys.float_info.max and option is not int:
-            raise ValueError(f"{name} must be finite, got {reprlib.repr(value)}")
+            raise ArgumentValueError(f"{name} must be finite, got {shown(value)}")
     elif option is Any:
         return validation.numbers(name, value)
     elif option is str:
@@ -78,7 +88,7 @@ def _typed_tuple(name: str, value: tuple[Any, ...], kinds: tuple[Any, ...]) -> t
     if kinds[-1] is Ellipsis:
         kinds = (kinds[0],) * len(value)
     if len(kinds) != len(value):
-        raise ValueError(f"{name} must have {len(kinds)} parts, got {len(value)}")
+        raise ArgumentValueError(f"{name} must have {len(kinds)} parts, got {len(value)}")
     return tuple(_typed(f"{name}[{index}]", *pair) for index, pair in enumerate(zip(value, kinds, strict=True)))
 
 
@@ -113,7 +123,7 @@ def _encodable(name: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{name} must be text, got {text!a}, which has half a letter") from error
+        raise ArgumentValueError(f"{name} must be text, got {text!a}, which has half a letter") from error
 
 
 def check_fit(record: Params | Run) -> None:
@@ -127,20 +137,60 @@ def check_fit(record: Params | Run) -> None:
     if isinstance(record, Params):
         _check_network(record)
         return
-    e, h, params = record.experiment, record.history, record.params
-    _check_network(params)
-    _check_experiment(e, params)
-    lead = _members(e)
-    for name, data in (("train", record.train), ("test", record.test)):
-        _check_data(name, data, params, lead)
-    _check_described(params, e, lead)
-    for name, network in _others(h):
+    _check_recorded(record)
+    check_parts(record)
+    e, params = record.experiment, record.params
+    validation.learning_rate(e.lr, params.layers[0].w)
+    _check_described(params, e, _members(e))
+    for name, network in _others(record.history):
         _check_like(name, network, params)
     _check_counts(record)
-    for name, array, shape, kinds in _figures(record, lead):
+
+
+def _check_recorded(run: Run) -> None:
+    """Refuse a history of no epochs or of more than the run has, and one of which none was logged."""
+    h, most = run.history, run.experiment.epochs
+    epochs, logged = (len(array) if np.ndim(array) else 0 for array in (h.loss, h.logged))
+    if not 1 <= epochs <= most:
+        raise ArgumentValueError(
+            f"history.loss must have 1 to {shown(most)} epochs, as the experiment says, got {epochs}"
+        )
+    if not logged:
+        raise ArgumentValueError("history.logged must be whole numbers, one at least")
+
+
+def check_parts(run: Run) -> None:
+    """Refuse a run of which there is no picture and no score: weights, data and history that do not fit each other.
+
+    Whether they are what the experiment says is another question, since users put runs together from what they have.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If parts do not fit, or say what cannot be.
+    """
+    params, h = run.params, run.history
+    _check_network(params)
+    described(run.experiment)
+    lead = tuple(params.layers[0].w.shape[:-2])
+    for name, data in (("train", run.train), ("test", run.test)):
+        _check_data(name, data, params, lead)
+    for name, network in _others(h):
+        try:
+            _check_network(network)
+        except (ValueError, TypeError) as error:
+            raise ArgumentValueError(f"{name}: {error}") from error
+        if tuple(network.layers[0].w.shape[:-2]) != lead:
+            raise ArgumentValueError(f"{name} must be of as many members as params, {lead}")
+    if h.state is not None:
+        arguments.whole("history.state.epoch", h.state.epoch, least=1, most=LAST)
+        arguments.positive("history.state.t", h.state.t, zero=True)
+    arguments.known("engine", h.engine, dict.fromkeys(("", *ENGINES)))
+    validation.decision("decision", run.decision)
+    for name, array, shape, kinds in _figures(run, lead):
         if np.shape(array) != shape or np.asarray(array).dtype.kind not in kinds:
             found = f"{np.asarray(array).dtype} of shape {np.shape(array)}"
-            raise ValueError(f"{name} must be {KINDS[kinds]} of shape {shape}, got {found}")
+            raise ArgumentValueError(f"{name} must be {KINDS[kinds]} of shape {shape}, got {found}")
 
 
 #: Of what kinds of numbers figures may be, by NumPy's letters.
@@ -150,29 +200,6 @@ KINDS = {"f": "floats", "iu": "whole numbers", "b": "truth values"}
 def _check_network(params: Params) -> None:
     """Refuse layers that are not of one dtype, do not fit each other or have activations that nobody knows."""
     validation.leading(validation.network(params))
-    for layer in params.layers:
-        activation(layer.act)
-
-
-def _check_experiment(e: Experiment, params: Params) -> None:
-    """Refuse an experiment that cannot have been run."""
-    least = {"epochs": 1, "log_every": 1, "hidden": 1, "shuffle_seed": 0, "seed": 0, "data_seed": 0}
-    for name, lowest in least.items():
-        value = getattr(e, name)
-        for one in value if isinstance(value, tuple) else (value,):
-            validation.whole(name, one, least=lowest)
-    validation.batch_rows(e.batch_size, 1)
-    validation.learning_rate(e.lr, params.layers[0].w)
-    validation.positive("l2", e.l2, zero=True)
-    if e.clip is not None:
-        validation.positive("clip", e.clip)
-    loss_named(e.loss)
-    optimizer_named(e.optimizer)
-    schedule_named(e.schedule)
-    initializer_named(e.scheme)
-    if e.bias_init is not None:
-        initializer_named(e.bias_init, "bias_init")
-    validation.known("engine", e.engine, dict.fromkeys(NAMES))
 
 
 def _members(e: Experiment) -> tuple[int, ...]:
@@ -181,7 +208,7 @@ def _members(e: Experiment) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*((len(values),) for values in several.values()))
     except ValueError:
-        raise ValueError(f"experiment has not as many members by its {' as by its '.join(several)}") from None
+        raise ArgumentValueError(f"experiment has not as many members by its {' as by its '.join(several)}") from None
 
 
 def _check_described(params: Params, e: Experiment, lead: tuple[int, ...]) -> None:
@@ -190,11 +217,11 @@ def _check_described(params: Params, e: Experiment, lead: tuple[int, ...]) -> No
     pairs = itertools.pairwise((first, *e.hidden, last))
     wanted = [((*lead, below, above), (*lead, 1, above) if e.bias else None) for below, above in pairs]
     if shapes(params) != wanted:
-        raise ValueError(f"params has layers (w, b) of shapes {shapes(params)}, the experiment wants {wanted}")
+        raise ArgumentValueError(f"params has layers (w, b) of shapes {shapes(params)}, the experiment wants {wanted}")
     acts: Any = tuple(layer.act for layer in params.layers)
     if per_layer(acts, None, len(acts)) != per_layer(e.act, e.out_act, len(acts)):
         names = ", ".join(activation(act).name for act in acts)
-        raise ValueError(f"params has activations {names}, which are not the experiment's")
+        raise ArgumentValueError(f"params has activations {names}, which are not the experiment's")
 
 
 def _others(h: History) -> Iterator[tuple[str, Params]]:
@@ -210,14 +237,11 @@ def _others(h: History) -> Iterator[tuple[str, Params]]:
 
 
 def _check_like(name: str, other: Params, params: Params) -> None:
-    try:
-        _check_network(other)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}: {error}") from error
-    check_shapes(name, params, other)
+    if shapes(other) != shapes(params):
+        raise ArgumentValueError(f"{name} has layers (w, b) of shapes {shapes(other)}, params {shapes(params)}")
     for its, own in zip(other.layers, params.layers, strict=True):
         if its.w.dtype != own.w.dtype or activation(its.act) != activation(own.act):
-            raise ValueError(f"{name} has other dtypes or activations than params")
+            raise ArgumentValueError(f"{name} has other dtypes or activations than params")
 
 
 def _check_data(name: str, data: Dataset, params: Params, lead: tuple[int, ...]) -> None:
@@ -226,42 +250,45 @@ def _check_data(name: str, data: Dataset, params: Params, lead: tuple[int, ...])
     for side, (array, columns) in sides.items():
         shape = np.shape(array)
         if shape[:-2] not in ((), lead) or shape[-1:] != (columns,) or shape[-2:-1] != np.shape(data.x)[-2:-1]:
-            raise ValueError(f"{name}.{side} must have shape (n, {columns}), as {name}.x and params, got {shape}")
-    validation.whole(f"number of samples of {name}", len(np.shape(data.x)) > 1 and np.shape(data.x)[-2], least=1)
+            raise ArgumentValueError(
+                f"{name}.{side} must have shape (n, {columns}), as {name}.x and params, got {shape}"
+            )
+    arguments.whole(f"number of samples of {name}", len(np.shape(data.x)) > 1 and np.shape(data.x)[-2], least=1)
 
 
 def _check_counts(run: Run) -> None:
-    """Refuse epochs that are none, or more than the run has."""
-    e, h, d = run.experiment, run.history, run.decision
-    epochs = len(h.loss) if np.ndim(h.loss) else 0
-    if not 1 <= epochs <= e.epochs:
-        raise ValueError(f"history.loss must have 1 to {e.epochs} epochs, as the experiment says, got {epochs}")
+    """Refuse epochs that the run does not have, and what is not of as many as the rest."""
+    e, h = run.experiment, run.history
+    epochs = len(h.loss)
     for epoch, _ in h.snapshots:
         if not 0 <= epoch <= epochs:
-            raise ValueError(f"snapshot {epoch} of history lies outside its {epochs} epochs")
+            raise ArgumentValueError(f"snapshot {epoch} of history lies outside its {epochs} epochs")
     if e.start_sha256 is not None and [epoch for epoch, _ in h.snapshots][:1] != [0]:
-        raise ValueError("history.snapshots must begin with the weights that the run started from")
+        raise ArgumentValueError("history.snapshots must begin with the weights that the run started from")
     if (h.val_loss is None) != (h.val_accuracy is None):
-        raise ValueError("history must have both of val_loss and val_accuracy, or neither")
-    if h.state is not None and (h.state.epoch != epochs or h.state.t < 0):
-        raise ValueError(f"history.state stands at epoch {h.state.epoch}, update {h.state.t}, history at {epochs}")
+        raise ArgumentValueError("history must have both of val_loss and val_accuracy, or neither")
+    if h.state is not None and h.state.epoch != epochs:
+        raise ArgumentValueError(f"history.state stands at epoch {h.state.epoch}, history at {epochs}")
     if h.state is not None and h.state.rule not in ("", rule := optimizer_named(e.optimizer).name):
-        raise ValueError(f"history.state is of the optimizer {h.state.rule!r}, the experiment says {rule!r}")
-    validation.known("engine", h.engine, dict.fromkeys(("", *ENGINES)))
-    if d.kind not in ("largest", "threshold") or not d.low < d.high:
-        raise ValueError(f"decision must be 'largest' or 'threshold', its low below its high, got {d}")
+        raise ArgumentValueError(
+            f"history.state is of the optimizer {shown(h.state.rule)}, the experiment says {rule!r}"
+        )
+    norms = (len(h.logged), len(run.params.layers), *h.grad_norm.shape[2:])
+    if h.grad_norm.shape != norms:
+        raise ArgumentValueError(f"history.grad_norm must be of shape {norms}, got {h.grad_norm.shape}")
 
 
 def _figures(run: Run, lead: tuple[int, ...]) -> Iterator[tuple[str, Any, tuple[int, ...], str]]:
     """Yield the figures of a history: name, array, the shape that it must have, and the kinds of numbers."""
-    h, layers = run.history, len(run.params.layers)
+    h = run.history
     epochs, logged = (len(array) if np.ndim(array) else 0 for array in (h.loss, h.logged))
+    layers = np.shape(h.grad_norm)[1:2] or (1,)
     yield "history.epoch", h.epoch, (epochs,), "iu"
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
         if (figure := getattr(h, name)) is not None:
             yield f"history.{name}", figure, (epochs, *lead), "f"
-    yield "history.logged", h.logged, (max(1, logged),), "iu"
-    yield "history.grad_norm", h.grad_norm, (logged, layers, *lead), "f"
+    yield "history.logged", h.logged, (logged,), "iu"
+    yield "history.grad_norm", h.grad_norm, (logged, *layers, *lead), "f"
     if h.best is not None:
         yield "best of history", h.best[0], lead, "iu"
     if h.state is not None:
@@ -280,15 +307,21 @@ def check_numbers(record: Params | Run) -> None:
         return
     h, epochs = record.history, len(record.history.loss)
     if not np.array_equal(h.epoch, np.arange(epochs)):
-        raise ValueError("history.epoch must count from 0 on")
+        raise ArgumentValueError("history.epoch must count from 0 on")
     logged = h.logged.tolist()
     if logged[0] < 0 or logged[-1] >= epochs or any(b <= a for a, b in itertools.pairwise(logged)):
-        raise ValueError(f"history.logged must rise within the {epochs} epochs of the run")
+        raise ArgumentValueError(f"history.logged must rise within the {epochs} epochs of the run")
     ran = ~np.isnan(h.accuracy)
     if not (ran[0].all() and (ran[1:] <= ran[:-1]).all() and ((h.accuracy >= 0) & (h.accuracy <= 1) | ~ran).all()):
-        raise ValueError("history.accuracy must be from 0 to 1, from the first epoch on as far as a network ran")
+        raise ArgumentValueError(
+            "history.accuracy must be from 0 to 1, from the first epoch on as far as a network ran"
+        )
     if h.best is not None and not np.all((np.asarray(h.best[0]) >= 0) & (np.asarray(h.best[0]) <= epochs)):
-        raise ValueError(f"best of history lies outside its {epochs} epochs")
-    for name, data in (("train", record.train), ("test", record.test)):
+        raise ArgumentValueError(f"best of history lies outside its {epochs} epochs")
+    _check_data_numbers(record)
+
+
+def _check_data_numbers(run: Run) -> None:
+    for name, data in (("train", run.train), ("test", run.test)):
         validation.finite(f"{name}.x", data.x)
         validation.finite(f"{name}.y", data.y)

@@ -7,13 +7,13 @@ import attrs
 import numpy as np
 
 from .activations import ACTIVATIONS, activation
+from .arguments import ArgumentTypeError, ArgumentValueError, named, of_table
 from .consistency import RECORDS
 from .experiments import Experiment, text_of
 from .losses import LOSSES
 from .optimizers import OPTIMIZERS
 from .records import Activation, Array, Layer, Loss, Optimizer
 from .schedules import SCHEDULES
-from .validation import named, of_table
 
 #: Version 1 kept neither how a run stands nor how its classes are decided; both follow from what it kept. Experiments
 #: of versions 1 and 2 had neither optimizer, schedule, clip and l2 nor drawn biases: they ran as the defaults do.
@@ -71,13 +71,13 @@ def given(**own: Iterable[Any]) -> Given:
     for argument, some in own.items():
         kind, found[argument] = OWN[argument], {}
         if not isinstance(some, Iterable):
-            raise TypeError(f"{argument} must be a list, got {type(some).__name__}")
+            raise ArgumentTypeError(f"{argument} must be a list, got {type(some).__name__}")
         for one in some:
             if not isinstance(one, kind.kind):
-                raise TypeError(f"{argument} must hold {kind.kind.__name__} only, got {type(one).__name__}")
+                raise ArgumentTypeError(f"{argument} must hold {kind.kind.__name__} only, got {type(one).__name__}")
             name = _name(argument, one)
             if found[argument].setdefault(name, one) != one:
-                raise ValueError(f"{argument} has two of the name {name!r}")
+                raise ArgumentValueError(f"{argument} has two of the name {name!r}")
     return found
 
 
@@ -87,11 +87,13 @@ def _name(argument: str, one: Any) -> str:
     if argument == "schedules":
         name = getattr(one, "__name__", "<lambda>")
         if name == "<lambda>":
-            raise ValueError(f"a {noun} of one's own is kept by its name, and {one!r} has none: def gives it one")
+            raise ArgumentValueError(
+                f"a {noun} of one's own is kept by its name, and {one!r} has none: def gives it one"
+            )
     else:
         name = one.name
     if not isinstance(name, str) or not name:
-        raise TypeError(f"the name of the {noun} must be text, got {name!r}")
+        raise ArgumentTypeError(f"the name of the {noun} must be text, got {name!r}")
     return name
 
 
@@ -132,13 +134,15 @@ def _own_text(value: Any, own: dict[tuple[str, str], Any], argument: str) -> Any
         return {"built_in": value.name}
     noun, name = OWN[argument].noun, _name(argument, value)
     if OWN[argument].built_in(name):
-        raise ValueError(f"{noun} {name!r} is one's own and cannot be saved under that name, which is a built-in one's")
+        raise ArgumentValueError(
+            f"{noun} {name!r} is one's own and cannot be saved under that name, which is a built-in one's"
+        )
     if own.setdefault((argument, name), value) != value:
-        raise ValueError(f"two {argument} of one's own have the name {name!r}, by which files keep them")
+        raise ArgumentValueError(f"two {argument} of one's own have the name {name!r}, by which files keep them")
     if argument != "optimizers":
         return name
     if ":" in name:
-        raise ValueError(f"the name of an optimizer that is saved cannot have a colon, got {name!r}")
+        raise ArgumentValueError(f"the name of an optimizer that is saved cannot have a colon, got {name!r}")
     text = text_of(value)
     named("optimizer", text, {name: value})  # as it will be read
     return text
@@ -198,10 +202,10 @@ def decode(value: Any, arrays: Mapping[str, Array], own: Given, version: int, ar
         return activation(value["built_in"])
     record = _record(value)
     if record is None:
-        raise ValueError(f"{value.get('record')!r} is no record")
+        raise ArgumentValueError(f"{value.get('record')!r} is no record")
     names, kinds = set(attrs.fields_dict(record)), FIELDS.get(record, {})
     if version == VERSION and names != set(value) - {"record"}:  # what earlier ones lack has defaults
-        raise ValueError(f"{record.__name__} has other fields than {', '.join(sorted(names))}")
+        raise ArgumentValueError(f"{record.__name__} has other fields than {', '.join(sorted(names))}")
     fields = {
         name: decode(one, arrays, own, version, kinds.get(name)) for name, one in value.items() if name != "record"
     }
@@ -215,5 +219,7 @@ def _given_back(text: str, own: Mapping[str, Any]) -> Any:
         return one
     _, hyper = named("optimizer", text, own)
     if len(hyper) != len(one.hyper):
-        raise ValueError(f"optimizer {text!r} has {len(hyper)} constants, the one that was given {len(one.hyper)}")
+        raise ArgumentValueError(
+            f"optimizer {text!r} has {len(hyper)} constants, the one that was given {len(one.hyper)}"
+        )
     return one if tuple(one.hyper) == hyper else attrs.evolve(one, hyper=hyper)

@@ -1,56 +1,53 @@
 """Experiments described as data, and what running one gives."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import attrs
 import numpy as np
 
-from . import engines, losses, memory, training, validation
-from .activations import ACTIVATIONS
+from . import arguments, engines, memory, training, validation
+from .activations import ACTIVATIONS, activation
 from .data import dataset
 from .engines import Shapes
-from .losses import LOSSES, loss_named, report_of
-from .metrics import accuracy, decision
-from .network import forward, init
-from .optimizers import OPTIMIZERS, optimizer_named, shapes
-from .records import (
-    Activation,
-    Array,
-    Dataset,
-    Decision,
-    History,
-    Loss,
-    Optimizer,
-    Params,
-    State,
-    arrays,
-    map_arrays,
-    read_only,
-)
-from .schedules import SCHEDULES, Schedule
+from .initializers import initializer_named
+from .losses import LOSSES, loss_named
+from .metrics import decision
+from .network import init
+from .optimizers import OPTIMIZERS, optimizer_named
+from .records import Activation, Dataset, Decision, History, Loss, Optimizer, Params, arrays
+from .schedules import SCHEDULES, Schedule, schedule_named
 from .training import train
+
+#: ``check(name, value)``: raises where a field is not what it should be.
+Check = Callable[[str, Any], object]
 
 #: The smallest seed with which XOR and linear reach 100 % with sigmoid and ReLU learns XOR, all at the defaults.
 DEFAULT_SEED = 14
 
 
-def _plain(value: Any) -> Any:
+def _plain(name: str, value: Any) -> Any:
     """Return an experiment's field as data that hash and become JSON.
 
     Sequences are tuples, NumPy's numbers are Python's, and what is of the tables is its name there.
     """
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value.tolist()
+    if isinstance(value, list | tuple | range | np.ndarray | Iterator):
+        return tuple(map(_plain_one, arguments.listed(name, value, "be a value or list some")))
+    return _plain_one(value)
+
+
+def _plain_one(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, str | int | float | None):
         return value
-    if isinstance(value, range):
-        memory.check(f"{value!r} as a tuple", memory.NUMBER * len(value))
-    if isinstance(value, list | tuple | range | np.ndarray):
-        return tuple(_plain(one) for one in value)
     for kind, table in ((Activation, ACTIVATIONS), (Loss, LOSSES), (Optimizer, OPTIMIZERS)):
-        if isinstance(value, kind) and validation.of_table(value, table):
+        if isinstance(value, kind) and arguments.of_table(value, table):
             return value.name if value == table[value.name] else text_of(value)
     return next((name for name, function in SCHEDULES.items() if function is value), value)
 
@@ -64,12 +61,12 @@ def text_of(record: Any) -> str:
     >>> text_of(funcnn.OPTIMIZERS["momentum"])
     'momentum:0.9'
     """
-    numbers = ",".join(repr(float(number)) for number in getattr(record, "hyper", ()))
+    numbers = ",".join(repr(arguments.number("hyper", number)) for number in getattr(record, "hyper", ()))
     return f"{record.name}:{numbers}" if numbers else str(record.name)
 
 
 def _plain_fields(_: type, fields: list[Any]) -> list[Any]:
-    return [field.evolve(converter=_plain) for field in fields]
+    return [field.evolve(converter=partial(_plain, field.name)) for field in fields]
 
 
 @attrs.frozen(field_transformer=_plain_fields)
@@ -156,7 +153,8 @@ def run(
     MemoryError
         If it takes more memory than the machine has.
     """
-    e = experiment
+    e = described(experiment)
+    arguments.text("start_name", start_name)
     check_memory(e, max(len(drawn) if isinstance(drawn, tuple) else 0 for drawn in (e.seed, e.lr, e.data_seed)) or None)
     train_set, test_set = dataset(e.data, e.data_seed)
     sizes = _sizes(e, train_set)
@@ -166,57 +164,12 @@ def run(
     lead = (len(e.data_seed),) if isinstance(e.data_seed, tuple) else ()
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (train_set.x, train_set.y))
     how = decision(e.loss, train_set.y)
-    settings = _settings(e, how, threads, progress)
+    settings = settings_of(e, how, threads, progress)
     params, history = train(start, x, y, epochs=e.epochs, engine=e.engine, snapshots=(0,), **settings)
     return Run(e, params, history, train_set, test_set, how)
 
 
-def resume(
-    run: Run, epochs: int, *, threads: int | None = None, progress: Callable[[int], object] | None = None
-) -> Run:
-    """Go on with a run, on the engine that it ran on: the run of so many epochs more, to the bit.
-
-    Parameters
-    ----------
-    run
-        Of one network or of an ensemble.
-    epochs
-        How many more.
-    threads, progress
-        As for `train`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If ``epochs`` is not a whole number of at least 1, or the run's history does not say how it stands.
-
-    Examples
-    --------
-    >>> import funcnn
-    >>> first = funcnn.run(funcnn.Experiment(epochs=60))
-    >>> longer = funcnn.resume(first, 40)
-    >>> longer.params == funcnn.run(funcnn.Experiment(epochs=100)).params
-    True
-    """
-    e = attrs.evolve(run.experiment, epochs=run.experiment.epochs + validation.whole("epochs", epochs, least=1))
-    settings = _settings(e, run.decision, threads, progress)
-    state: Any = run.history.state
-    if state is None:
-        raise ValueError("run cannot go on: its history has no state")
-    lead = np.shape(state.running)
-    x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (run.train.x, run.train.y))
-    params, more = train(state, x, y, epochs=epochs, engine=run.history.engine, **settings)
-    return attrs.evolve(run, experiment=e, params=params, history=_continued(run.history, more))
-
-
-def _continued(first: History, more: History) -> History:
-    """Return the history of a run that went on."""
-    names = ("epoch", "loss", "accuracy", "logged", "grad_norm")
-    joined = {name: read_only(np.concatenate([getattr(first, name), getattr(more, name)])) for name in names}
-    return attrs.evolve(more, snapshots=(*first.snapshots, *more.snapshots), **joined)
-
-
-def _settings(e: Experiment, how: Decision, threads: int | None, progress: Any) -> dict[str, Any]:
+def settings_of(e: Experiment, how: Decision, threads: int | None, progress: Any) -> dict[str, Any]:
     """Return the arguments of `train` that an experiment settles, however often it is gone on with."""
     names = ("loss", "optimizer", "lr", "schedule", "batch_size", "clip", "l2", "shuffle", "shuffle_seed", "log_every")
     fields = {name: getattr(e, name) for name in names}
@@ -226,6 +179,11 @@ def _settings(e: Experiment, how: Decision, threads: int | None, progress: Any) 
 def weights_sha256(params: Params) -> str:
     """Return the SHA-256 of a network's weights and biases: of their dtypes, shapes and bytes, layer by layer.
 
+    Raises
+    ------
+    ValueError, TypeError
+        If ``params`` is no network.
+
     Examples
     --------
     >>> import funcnn
@@ -233,7 +191,7 @@ def weights_sha256(params: Params) -> str:
     '5e26ddaa'
     """
     digest = hashlib.sha256()
-    for array in map(np.asarray, arrays(params)):
+    for array in arrays(validation.in_numpy(params)):
         digest.update(f"{array.dtype.newbyteorder('<').str} {array.shape}\n".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()
@@ -243,15 +201,15 @@ def _started(e: Experiment, drawn: Params, start: Params | None, name: str) -> t
     """Return the weights to start from, and the experiment that says which these are."""
     if start is None:
         if e.start_sha256 is not None:
-            raise ValueError(
+            raise arguments.ArgumentValueError(
                 f"this experiment started from {e.start} (SHA-256 {e.start_sha256[:12]}…), not from weights that its"
                 " seed draws: hand them over as start"
             )
         return e, drawn
-    start = _fitting(validation.network(start), drawn)
+    start = _fitting(validation.network(start, "start"), drawn)
     found = weights_sha256(start)
     if e.start_sha256 not in (None, found):
-        raise ValueError(
+        raise arguments.ArgumentValueError(
             f"this experiment started from {e.start} (SHA-256 {str(e.start_sha256)[:12]}…), but start has other weights"
             f" (SHA-256 {found[:12]}…)"
         )
@@ -269,86 +227,71 @@ def check_memory(e: Experiment, members: int | None) -> None:
     data, _ = dataset(e.data)
     sizes = _sizes(e, data)
     shapes = Shapes(sizes, (e.bias,) * (len(sizes) - 1), (), members, len(data.x))
-    epochs, every = (validation.whole(name, getattr(e, name), least=1) for name in ("epochs", "log_every"))
-    training.check_memory(shapes, optimizer_named(e.optimizer).slots, epochs, every, 1)
+    training.check_memory(shapes, optimizer_named(e.optimizer).slots, e.epochs, e.log_every, 1)
     if isinstance(e.data_seed, tuple) and members:  # of training and test set, drawn one by one
         size = 2 * (data.x.nbytes + data.y.nbytes + 2 * memory.ARRAY)
         memory.check(f"the data of {members:,} members", members * size)
 
 
 def _sizes(e: Experiment, data: Dataset) -> tuple[int, ...]:
-    return data.x.shape[-1], *_hidden(e.hidden), data.y.shape[-1]
+    return data.x.shape[-1], *e.hidden, data.y.shape[-1]
 
 
-def _hidden(hidden: Any) -> tuple[int, ...]:
-    if not isinstance(hidden, tuple):
-        raise TypeError(f"hidden must list the widths of the hidden layers, as (3, 3), got {hidden!r}")
-    return tuple(validation.whole("width of a hidden layer", width, least=1) for width in hidden)
+def _widths(name: str, hidden: Any) -> None:
+    for width in arguments.listed(name, hidden, "list the widths of the hidden layers, as (3, 3)"):
+        arguments.whole("width of a hidden layer", width, least=1)
+
+
+def _acts(_: str, act: Any) -> None:
+    for one in act if isinstance(act, tuple) else (act,):
+        activation(one)
+
+
+def _perhaps(check: Check) -> Check:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+#: What is looked at in each field of an experiment before anything is drawn or trained.
+CHECKS: Mapping[str, Check] = MappingProxyType(
+    {
+        "data": arguments.text,
+        "hidden": _widths,
+        "act": _acts,
+        "out_act": _perhaps(lambda _, act: activation(act)),
+        "bias": arguments.flag,
+        "scheme": lambda name, text: initializer_named(text, name),
+        "bias_init": _perhaps(lambda name, text: initializer_named(text, name)),
+        "loss": lambda _, loss: loss_named(loss),
+        "optimizer": lambda _, rule: optimizer_named(rule),
+        "lr": lambda _, lr: validation.learning_rate(lr),
+        "schedule": lambda _, schedule: schedule_named(schedule),
+        "epochs": partial(arguments.whole, least=1),
+        "batch_size": lambda _, size: validation.batch_rows(size, 1),
+        "clip": _perhaps(arguments.positive),
+        "l2": partial(arguments.positive, zero=True),
+        "shuffle": arguments.flag,
+        "shuffle_seed": partial(arguments.whole, least=0),
+        "seed": arguments.seeds,
+        "data_seed": arguments.seeds,
+        "log_every": partial(arguments.whole, least=1),
+        "engine": lambda name, engine: arguments.known(name, engine, dict.fromkeys(engines.NAMES)),
+        "start": _perhaps(arguments.text),
+        "start_sha256": _perhaps(arguments.text),
+    }
+)
+
+
+def described(experiment: Experiment, name: str = "experiment") -> Experiment:
+    """Return an experiment each of whose fields is what `Experiment` says."""
+    arguments.of_kind(name, experiment, Experiment)
+    for field, check in CHECKS.items():
+        check(field, getattr(experiment, field))
+    return experiment
 
 
 def _fitting(start: Params, drawn: Params) -> Params:
     """Return ``start`` with the activations of ``drawn``, whose shapes it must have."""
-    if shapes(start) != shapes(drawn):
-        raise ValueError(f"start has layers (w, b) of shapes {shapes(start)}, the experiment wants {shapes(drawn)}")
+    if validation.shapes(start) != validation.shapes(drawn):
+        got, expected = validation.shapes(start), validation.shapes(drawn)
+        raise arguments.ArgumentValueError(f"start has layers (w, b) of shapes {got}, the experiment wants {expected}")
     return Params(attrs.evolve(mine, act=its.act) for mine, its in zip(start.layers, drawn.layers, strict=True))
-
-
-def scores(run: Run) -> tuple[Array, Array]:
-    """Return loss and accuracy of the final weights on the test set; arrays (K,) for an ensemble."""
-    with np.errstate(all="ignore"):
-        y_hat = forward(run.params, run.test.x)
-        loss = losses.value(report_of(loss_named(run.experiment.loss)), y_hat, run.test.y)
-        return loss, accuracy(y_hat, run.test.y, run.decision)
-
-
-def check_solo(run: Run) -> None:
-    """Refuse an ensemble where one network is meant."""
-    if run.history.loss.ndim != 1:
-        members = run.history.loss.shape[1]
-        raise ValueError(
-            f"this is for one network, but the run is an ensemble of {members}: pick one, funcnn.member(run, k)"
-        )
-
-
-def member(run: Run, k: int) -> Run:
-    """Return the run of member ``k`` of an ensemble, as its solo run would have given it."""
-    e, h = run.experiment, run.history
-    if h.loss.ndim != 2 or not -h.loss.shape[1] <= k < h.loss.shape[1]:
-        members = h.loss.shape[1] if h.loss.ndim == 2 else "no"
-        raise ValueError(f"k must be one of the run's members, got {k!r}: it has {members} members")
-
-    def pick(params: Params) -> Params:
-        return map_arrays(lambda array: read_only(array[k]), params)
-
-    def own(data: Dataset) -> Dataset:
-        return attrs.evolve(data, x=data.x[k], y=data.y[k]) if data.x.ndim == 3 else data
-
-    ran = ~np.isnan(h.accuracy[:, k])
-    logged = h.logged[h.logged < ran.sum()]
-    history = History(
-        epoch=read_only(h.epoch[ran]),
-        loss=read_only(h.loss[ran, k]),
-        accuracy=read_only(h.accuracy[ran, k]),
-        logged=read_only(logged),
-        grad_norm=read_only(h.grad_norm[: len(logged), :, k]),
-        snapshots=tuple((epoch, pick(params)) for epoch, params in h.snapshots if epoch < ran.sum() or ran.all()),
-        state=None if h.state is None else _member_state(h.state, k, int(ran.sum())),
-        engine=h.engine,
-    )
-    drawn = {name: getattr(e, name) for name in ("seed", "lr", "data_seed")}
-    # The modulo is for a tuple of one, which every member shares, as it shares arrays of length 1.
-    one = attrs.evolve(
-        e, **{name: value[k % len(value)] if isinstance(value, tuple) else value for name, value in drawn.items()}
-    )
-    if e.start_sha256 is not None:
-        one = attrs.evolve(one, start_sha256=weights_sha256(pick(h.snapshots[0][1])))
-    return attrs.evolve(
-        run, experiment=one, params=pick(run.params), history=history, train=own(run.train), test=own(run.test)
-    )
-
-
-def _member_state(state: State, k: int, ran: int) -> State:
-    """Return how a member stands that ran so many epochs."""
-    one = engines.cut(state, k)
-    running = read_only(np.array(one.running))
-    return attrs.evolve(one, running=running, epoch=ran, t=state.t / state.epoch * ran)

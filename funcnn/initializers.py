@@ -14,12 +14,13 @@ True
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from . import memory
+from .arguments import MOST, ArgumentValueError, listed, of_kind, positive, real, shown, whole, with_numbers
 from .records import Array
-from .validation import positive, with_numbers
 
 #: (rows, columns), or (fan_in, fan_out).
 Shape: TypeAlias = tuple[int, int]
@@ -29,57 +30,59 @@ Initializer = Callable[[np.random.Generator, Shape, Shape], Array]
 
 def zeros(rng: np.random.Generator, shape: Shape, fans: Shape) -> Array:
     """W = 0; for biases: units of a layer whose weights start alike stay alike, Rumelhart, Hinton & Williams 1986."""
-    return np.zeros(shape)
+    return np.zeros(_drawn(rng, shape, fans))
 
 
 def constant(rng: np.random.Generator, shape: Shape, fans: Shape, value: float) -> Array:
     """W = value; for biases: a small positive one keeps ReLU units alive at first, Krizhevsky et al. 2012, 5."""
-    return np.full(shape, value)
+    return np.full(_drawn(rng, shape, fans), real("value", value))
 
 
 def normal(rng: np.random.Generator, shape: Shape, fans: Shape, std: float = 1.0) -> Array:
     """W ~ N(0, std²), standard normal by default: the lab report's."""
+    shape = _drawn(rng, shape, fans)
     return positive("std", std) * rng.standard_normal(shape)
 
 
 def uniform(rng: np.random.Generator, shape: Shape, fans: Shape, a: float = 1.0) -> Array:
     """W ~ U(−a, a); as Rumelhart, Hinton & Williams 1986 begin from small random weights."""
+    shape = _drawn(rng, shape, fans)
     return positive("a", a) * rng.uniform(-1.0, 1.0, shape)
 
 
 def fan_in_uniform(rng: np.random.Generator, shape: Shape, fans: Shape, gain: float = 1.0) -> Array:
     """W ~ U(−a, a), a = gain/√fan_in; Glorot & Bengio 2010, eq. 1: weights and biases of PyTorch's Linear."""
-    return uniform(rng, shape, fans, positive("gain", gain) / math.sqrt(fans[0]))
+    return uniform(rng, shape, fans, positive("gain", gain) / math.sqrt(_units("fans", fans)[0]))
 
 
 def lecun_normal(rng: np.random.Generator, shape: Shape, fans: Shape, gain: float = 1.0) -> Array:
     """W ~ N(0, σ²), σ = gain/√fan_in; LeCun, Bottou, Orr & Müller 1998, eq. 16."""
-    return normal(rng, shape, fans, positive("gain", gain) * math.sqrt(1 / fans[0]))
+    return normal(rng, shape, fans, positive("gain", gain) * math.sqrt(1 / _units("fans", fans)[0]))
 
 
 def lecun_uniform(rng: np.random.Generator, shape: Shape, fans: Shape, gain: float = 1.0) -> Array:
     """W ~ U(−a, a), a = gain √(3/fan_in); LeCun, Bottou, Orr & Müller 1998, eq. 16."""
-    return uniform(rng, shape, fans, positive("gain", gain) * math.sqrt(3 / fans[0]))
+    return uniform(rng, shape, fans, positive("gain", gain) * math.sqrt(3 / _units("fans", fans)[0]))
 
 
 def glorot_normal(rng: np.random.Generator, shape: Shape, fans: Shape, gain: float = 1.0) -> Array:
     """W ~ N(0, σ²), σ = gain √(2/(fan_in + fan_out)); Glorot & Bengio 2010, eq. 12."""
-    return normal(rng, shape, fans, positive("gain", gain) * math.sqrt(2 / sum(fans)))
+    return normal(rng, shape, fans, positive("gain", gain) * math.sqrt(2 / sum(_units("fans", fans))))
 
 
 def glorot_uniform(rng: np.random.Generator, shape: Shape, fans: Shape, gain: float = 1.0) -> Array:
     """W ~ U(−a, a), a = gain √(6/(fan_in + fan_out)); Glorot & Bengio 2010, eq. 16; scikit-learn's, biases too."""
-    return uniform(rng, shape, fans, positive("gain", gain) * math.sqrt(6 / sum(fans)))
+    return uniform(rng, shape, fans, positive("gain", gain) * math.sqrt(6 / sum(_units("fans", fans))))
 
 
 def he_normal(rng: np.random.Generator, shape: Shape, fans: Shape, gain: float = 1.0) -> Array:
     """W ~ N(0, σ²), σ = gain √(2/fan_in); He et al. 2015, eq. 10: for ReLU."""
-    return normal(rng, shape, fans, positive("gain", gain) * math.sqrt(2 / fans[0]))
+    return normal(rng, shape, fans, positive("gain", gain) * math.sqrt(2 / _units("fans", fans)[0]))
 
 
 def he_uniform(rng: np.random.Generator, shape: Shape, fans: Shape, gain: float = 1.0) -> Array:
     """W ~ U(−a, a), a = gain √(6/fan_in); He et al. 2015, eq. 10, with that variance: for ReLU."""
-    return uniform(rng, shape, fans, positive("gain", gain) * math.sqrt(6 / fans[0]))
+    return uniform(rng, shape, fans, positive("gain", gain) * math.sqrt(6 / _units("fans", fans)[0]))
 
 
 def orthogonal(rng: np.random.Generator, shape: Shape, fans: Shape, gain: float = 1.0) -> Array:
@@ -88,10 +91,31 @@ def orthogonal(rng: np.random.Generator, shape: Shape, fans: Shape, gain: float 
     Q is that of a standard normal matrix QR. Its columns take the signs of R's diagonal, without which Q would not be
     uniform; Mezzadri 2007.
     """
+    shape = _drawn(rng, shape, fans)
     tall = max(shape), min(shape)
     q, r = np.linalg.qr(rng.standard_normal(tall))
     q = positive("gain", gain) * np.copysign(1.0, np.diagonal(r)) * q
     return q if tall == shape else q.T
+
+
+def _drawn(rng: np.random.Generator, shape: Shape, fans: Shape) -> Shape:
+    """Return the shape that is to be drawn."""
+    of_kind("rng", rng, np.random.Generator)
+    _units("fans", fans)
+    rows, columns = _units("shape", shape)
+    memory.check(f"an array of shape ({rows}, {columns})", 8 * rows * columns)
+    return rows, columns
+
+
+def _units(name: str, value: Any) -> Shape:
+    """Return a pair of numbers of units."""
+    if type(value) is tuple and [type(one) for one in value] == [int, int] and 0 < min(value) <= max(value) <= MOST:
+        return value  # as every layer of every member of an ensemble has it
+    pair = listed(name, value, "be two whole numbers, as (2, 3)")
+    if len(pair) != 2:
+        raise ArgumentValueError(f"{name} must be two whole numbers, as (2, 3), got {shown(value)}")
+    first, second = (whole(name, one, least=1) for one in pair)
+    return first, second
 
 
 #: The built-in initialisers by name. "glorot" and "he" are short for glorot_normal and he_normal.

@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from . import validation
+from . import arguments, validation
 from .activations import ACTIVATIONS, activation, logistic, softplus
-from .records import Array, Loss, Params, Row
+from .records import Array, Formula, Loss, Params, Row
 
 REDUCTIONS = ("sum", "mean", "mean_samples")
 
@@ -149,22 +149,40 @@ LOSSES = MappingProxyType(
 
 
 def loss_named(loss: str | Loss) -> Loss:
-    """Return the objective called ``loss``; a `Loss` is returned as it is.
+    """Return the objective called ``loss``; a `Loss` of one's own is returned as it is, its report looked up.
 
     Raises
     ------
     ValueError, TypeError
         If the name is unknown (the message lists the known ones and suggests the nearest), or a field of one's own
-        loss is.
+        loss is not what `Loss` says.
     """
     if not isinstance(loss, Loss):
-        return validation.known("loss", loss, LOSSES)
-    validation.known("reduction", loss.reduction, dict.fromkeys(REDUCTIONS))
+        return arguments.known("loss", loss, LOSSES)
+    one = _own(loss)
+    if one is LOSSES.get(one.name) or not isinstance(one.report, Loss):
+        return one
+    shown = _own(one.report, "value")
+    return arguments.changed(one, report=shown.name if shown is LOSSES.get(shown.name) else shown)
+
+
+def _own(loss: Loss, *formulas: str) -> Loss:
+    """Return a loss of the user's, whose fields must be what `Loss` says; the table's where it is that.
+
+    ``formulas`` are those that it needs, both by default.
+    """
+    if isinstance(loss.name, str) and loss is LOSSES.get(loss.name):
+        return loss
+    arguments.formulas("loss", loss, *(formulas or ("value", "slope")))
+    arguments.known("reduction", loss.reduction, dict.fromkeys(REDUCTIONS))
     if loss.row is not None:
-        validation.known("row", loss.row, ROWS)
+        arguments.known("row", loss.row, ROWS)
     if loss.targets is not None:
-        validation.known("kind of targets", loss.targets, TARGETS)
-    return loss
+        arguments.known("kind of targets", loss.targets, TARGETS)
+    if loss.report is not None and not isinstance(loss.report, Loss):
+        arguments.known("report", loss.report, LOSSES)
+    arguments.flag(f"logits of loss {loss.name!r}", loss.logits)
+    return LOSSES[loss.name] if arguments.of_table(loss, LOSSES) else loss
 
 
 def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
@@ -180,27 +198,47 @@ def check(loss: Loss, params: Params, y: Array, name: str = "y") -> None:
     """
     act = activation(params.layers[-1].act)
     if loss.logits and act is not ACTIVATIONS["none"]:
-        raise ValueError(
+        raise arguments.ArgumentValueError(
             f"loss {loss.name!r} takes logits, so the last layer has no activation: give out_act='none'"
             f" (it has {act.name!r})"
         )
     if loss.logits and loss.row is not None and y.shape[-1] == 1:
-        raise ValueError(
+        raise arguments.ArgumentValueError(
             f"loss {loss.name!r} compares the outputs of a sample, and there is one, which makes it constant:"
             " 'sigmoid_binary_cross_entropy' is for one output"
         )
-    if loss.targets is not None and not validation.foreign(y):
+    if loss.targets is not None and not arguments.foreign(y):
         words, test = TARGETS[loss.targets]
         wrong = np.argwhere(~test(y))
         if len(wrong):
             value, place = float(y[tuple(wrong[0])]), validation.place(wrong[0].tolist())
             sample = ", ".join(f"{one:g}" for one in y[tuple(wrong[0][:-1])])
-            raise ValueError(f"loss {loss.name!r} expects {words}, got {value} in {name} at {place} (of {sample})")
+            raise arguments.ArgumentValueError(
+                f"loss {loss.name!r} expects {words}, got {value} in {name} at {place} (of {sample})"
+            )
+
+
+def check_signs(loss: Loss, params: Params) -> None:
+    """Refuse to train a network towards targets -1 and 1 whose last activation gives numbers of one sign only.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    act = activation(params.layers[-1].act)
+    if loss.targets == "signs":
+        a = validation.elementwise("activation", act.name, act.apply, np.linspace(-10.0, 10.0, 41)[None])
+        if not ((a < 0).any() and (a > 0).any()):
+            raise arguments.ArgumentValueError(
+                f"loss {loss.name!r} expects predictions of both signs, as targets -1 and 1 are, and the last layer's"
+                f" {act.name!r} gives one only: out_act='none' or 'tanh' gives both"
+            )
 
 
 def report_of(loss: Loss) -> Loss:
-    """Return the loss whose value is shown for this one."""
-    return loss if loss.report is None else loss_named(loss.report)
+    """Return the loss whose value is shown for this one, which `loss_named` gave."""
+    return loss if loss.report is None else LOSSES[loss.report] if isinstance(loss.report, str) else loss.report
 
 
 def count(loss: Loss, samples: int, outputs: int) -> int:
@@ -210,7 +248,7 @@ def count(loss: Loss, samples: int, outputs: int) -> int:
 
 def contributions(loss: Loss, y_hat: Array, y: Array) -> Array:
     """Return the value of a loss at each output of each sample, before its reduction."""
-    return validation.elementwise("loss", loss.name, loss.value, y_hat, y, *_row(loss, y_hat))
+    return _called("loss", loss, loss.value, y_hat, y, constant=False)
 
 
 def slope(loss: Loss, y_hat: Array, y: Array, weight: Array | None = None) -> Array:
@@ -218,10 +256,18 @@ def slope(loss: Loss, y_hat: Array, y: Array, weight: Array | None = None) -> Ar
 
     ``weight`` (n,) multiplies each sample's.
     """
-    result = validation.elementwise("slope of loss", loss.name, loss.slope, y_hat, y, *_row(loss, y_hat))
+    result = _called("slope of loss", loss, loss.slope, y_hat, y)
     if loss.reduction != "sum":
         result = result * (1 / count(loss, y_hat.shape[-2], y_hat.shape[-1]))
     return result if weight is None else result * weight[..., None]
+
+
+def _called(kind: str, loss: Loss, formula: Formula, y_hat: Array, y: Array, constant: bool = True) -> Array:
+    """Call a formula of a loss; one's own is watched."""
+    given = (y_hat, y, *_row(loss, y_hat))
+    if loss is LOSSES.get(loss.name):
+        return formula(*given)
+    return validation.elementwise(kind, loss.name, formula, *given, constant=constant)
 
 
 def value(loss: Loss, y_hat: Array, y: Array, weight: Array | None = None) -> Array:

@@ -18,7 +18,7 @@ def mse(y_hat: Array, y: Array) -> Array:
     Raises
     ------
     ValueError, TypeError
-        If the two differ in samples or outputs, or hold other than real numbers.
+        If the two differ in samples or outputs, have none, or hold other than real numbers.
 
     Examples
     --------
@@ -48,6 +48,11 @@ def decision(loss: str | Loss, y: Any) -> Decision:
     y
         Targets, (..., n, k).
 
+    Raises
+    ------
+    ValueError, TypeError
+        If the loss is unknown, or ``y`` has no samples or holds what is no finite number.
+
     Examples
     --------
     >>> decision("half_sse", [[-1.0], [1.0]])
@@ -55,7 +60,7 @@ def decision(loss: str | Loss, y: Any) -> Decision:
     >>> decision("half_sse", [[0.0, 1.0], [1.0, 0.0]]).kind
     'largest'
     """
-    loss, y = loss_named(loss), validation.numbers("y", y)
+    loss, y = loss_named(loss), validation.table("y", y)
     values, one_hot = _values(y)
     if one_hot:
         return Decision("largest", 0.5, 0.0, 1.0)
@@ -134,7 +139,7 @@ def accuracy(y_hat: Array, y: Array, decision: Decision | None = None) -> Array:
     Raises
     ------
     ValueError, TypeError
-        As for `mse`.
+        As for `mse`, if a target is not finite, or if ``decision`` is none.
 
     Examples
     --------
@@ -142,7 +147,9 @@ def accuracy(y_hat: Array, y: Array, decision: Decision | None = None) -> Array:
     0.6666666666666666
     """
     y_hat, y = validation.pair(y_hat, y)
-    how = _decided("half_sse", y) if decision is None else decision
+    if decision is not None and isinstance(y, np.ndarray):
+        validation.finite("y", y)
+    how = _decided("half_sse", y) if decision is None else validation.decision("decision", decision)
     xp = y_hat.__array_namespace__()
     return xp.mean(xp.astype(right(y_hat, y, how), y_hat.dtype), axis=-1)
 

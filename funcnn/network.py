@@ -7,13 +7,13 @@ broadcasts over leading axes, which is what an ensemble is: weights of shape (K,
 
 import functools
 import itertools
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import losses, memory, validation
-from .activations import activation, per_layer
+from . import arguments, losses, memory, validation
+from .activations import ACTIVATIONS, per_layer
 from .initializers import Initializer, initializer_named
 from .losses import loss_named
 from .records import Activation, Array, Layer, Loss, Params, Trace, read_only
@@ -67,35 +67,44 @@ def init(
     >>> [(layer.w.shape, layer.b.shape) for layer in params.layers]
     [((2, 3), (1, 3)), ((3, 1), (1, 1))]
     """
-    shapes = _shapes(sizes)
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise ValueError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+    shapes, dtype, bias = _shapes(sizes), _dtype(dtype), arguments.flag("bias", bias)
     if bias_init is not None and not bias:
-        raise ValueError(f"bias_init is {bias_init!r}, but the network has no biases to draw: bias=True gives it some")
+        raise arguments.ArgumentValueError(
+            f"bias_init is {arguments.shown(bias_init)}, but the network has no biases to draw: bias=True gives it some"
+        )
     of_w = initializer_named(scheme)
     of_b = initializer_named("zeros" if bias_init is None else bias_init, "bias_init") if bias else None
     acts = per_layer(act, out_act, len(shapes))
+    drawn_from = arguments.seeds("seed", seed)
     draw = functools.partial(_drawn, shapes, of_w, of_b, dtype)
-    _check_memory(shapes, bias, len(seed) if isinstance(seed, Sized) else 1)
-    if isinstance(seed, Iterable):
-        drawn = [draw(one) for one in seed]
-        if not drawn:
-            raise ValueError("seed names no member: expected a whole number or at least one of them")
-        arrays = [np.stack(some) for some in zip(*drawn, strict=True)]
+    _check_memory(shapes, bias, len(drawn_from) if isinstance(drawn_from, tuple) else 1)
+    if isinstance(drawn_from, tuple):
+        arrays = [np.stack(member) for member in zip(*map(draw, drawn_from), strict=True)]
     else:
-        arrays = draw(seed)
+        arrays = draw(drawn_from)
     pairs = itertools.zip_longest(arrays[: len(shapes)], arrays[len(shapes) :])
     return Params(Layer(read_only(w), read_only(b), a) for (w, b), a in zip(pairs, acts, strict=True))
 
 
 def _shapes(sizes: Sequence[int]) -> list[tuple[int, int]]:
     """Return the shape of each layer's weights."""
-    if not isinstance(sizes, Sequence):
-        raise TypeError(f"sizes must list the units of each layer, as (2, 3, 1), got {sizes!r}")
-    sizes = [validation.whole("size of a layer", size, least=1) for size in sizes]
-    if len(sizes) < 2:
-        raise ValueError(f"sizes must name an input and an output at least, as (2, 1), got {tuple(sizes)}")
-    return list(itertools.pairwise(sizes))
+    units = arguments.listed("sizes", sizes, "list the units of each layer, as (2, 3, 1)")
+    units = tuple(arguments.whole("size of a layer", size, least=1) for size in units)
+    if len(units) < 2:
+        raise arguments.ArgumentValueError(f"sizes must name an input and an output at least, as (2, 1), got {units}")
+    return list(itertools.pairwise(units))
+
+
+def _dtype(dtype: Any) -> Any:
+    """Return the dtype of weights, from whatever NumPy takes for one."""
+    try:
+        chosen = np.dtype(dtype)
+    except Exception:  # whatever NumPy raises for what is none
+        chosen = None
+    if dtype is None or chosen is None or chosen not in validation.FLOATS:  # NumPy takes None for float64
+        got = arguments.shown(dtype) if chosen is None or dtype is None else chosen
+        raise arguments.ArgumentValueError(f"dtype must be float32 or float64, got {got}")
+    return chosen
 
 
 def _check_memory(shapes: Sequence[tuple[int, int]], bias: bool, members: int) -> None:
@@ -109,7 +118,7 @@ def _drawn(
     shapes: Sequence[tuple[int, int]], of_w: Initializer, of_b: Initializer | None, dtype: Any, seed: int
 ) -> list[Array]:
     """Return the weights of one network, layer by layer, and then its biases, if any."""
-    rng = np.random.default_rng(validation.whole("seed", seed, least=0))
+    rng = np.random.default_rng(seed)
     with np.errstate(over="ignore"):
         drawn = {f"w of layer {index}": of_w(rng, shape, shape) for index, shape in enumerate(shapes)}
         if of_b is not None:
@@ -124,10 +133,28 @@ def _forward(params: Params, x: Array) -> tuple[tuple[Array, ...], tuple[Array, 
     z: tuple[Array, ...] = ()
     a: tuple[Array, ...] = (x,)
     for layer in params.layers:
-        act = activation(layer.act)
         z += (a[-1] @ layer.w if layer.b is None else a[-1] @ layer.w + layer.b,)
-        a += (validation.elementwise("activation", act.name, act.apply, z[-1]),)
+        a += (applied(layer.act, z[-1]),)
     return z, a
+
+
+def applied(act: str | Activation, z: Array) -> Array:
+    """Return what a layer's activation makes of z; one's own is watched."""
+    if isinstance(act, str):
+        return ACTIVATIONS[act].apply(z)
+    return validation.elementwise("activation", act.name, act.apply, z)
+
+
+def slope_of(act: str | Activation, z: Array, a: Array) -> Array:
+    """Return the derivative of a layer's activation; one's own is watched."""
+    if isinstance(act, str):
+        return ACTIVATIONS[act].derivative(z, a)
+    return validation.elementwise("derivative of activation", act.name, act.derivative, z, a)
+
+
+def predicted(params: Params, x: Array) -> Array:
+    """Return the predictions of a network: `forward` behind its checks."""
+    return _forward(params, x)[1][-1]
 
 
 def forward(params: Params, x: Array) -> Array:
@@ -154,7 +181,7 @@ def forward(params: Params, x: Array) -> Array:
     params = validation.network(params)
     x = validation.features(params, x)
     validation.leading(params, x=x.shape[:-2])
-    return _forward(params, x)[1][-1]
+    return predicted(params, x)
 
 
 def backprop(
@@ -207,9 +234,7 @@ def propagate(
     error = losses.slope(loss, a[-1], y, weight)
     for index in reversed(range(len(params.layers))):
         layer = params.layers[index]
-        act = activation(layer.act)
-        slope = validation.elementwise("derivative of activation", act.name, act.derivative, z[index], a[index + 1])
-        delta = error * slope
+        delta = error * slope_of(layer.act, z[index], a[index + 1])
         w = a[index].mT @ delta
         b = None if layer.b is None else delta.__array_namespace__().sum(delta, axis=-2, keepdims=True)
         layers = (Layer(read_only(w), read_only(b), layer.act), *layers)

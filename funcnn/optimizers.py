@@ -1,14 +1,17 @@
 """Steps from parameters and gradients to new parameters."""
 
 import functools
+import itertools
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import attrs
 import numpy as np
 
-from . import validation
+from . import arguments, validation
 from .records import Array, Formula, Optimizer, Params, are_biases, arrays, map_arrays, read_only
 
 
@@ -105,32 +108,103 @@ RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = MappingProxyType(
         "growing": ("at least 1 and finite", lambda one: 1 <= one < math.inf),
     }
 )
+#: The most arrays like the weights that an optimizer may keep.
+SLOTS = 100
 
 
 def optimizer_named(optimizer: str | Optimizer) -> Optimizer:
-    """Return the optimizer called so; an `Optimizer` is returned as it is.
+    """Return the optimizer called so; an `Optimizer` of one's own is returned as it is, its constants as floats.
 
     A text ``NAME:number,…`` names one with other constants: the numbers replace the first of its ``hyper``.
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If the name is unknown (the message lists the known ones and suggests the nearest), its numbers are no finite
-        numbers or more than it has constants, or one is out of the constant's range.
+        numbers or more than it has constants, one is out of the constant's range, or a field of one's own is not what
+        `Optimizer` says.
     """
-    rule = optimizer if isinstance(optimizer, Optimizer) else validation.with_hyper("optimizer", optimizer, OPTIMIZERS)
-    if validation.of_table(rule, OPTIMIZERS):
-        for name, number in zip(rule.names, rule.hyper, strict=True):
-            words, test = RANGES[name]
-            if not test(number):
-                raise ValueError(f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}")
+    rule = _own(optimizer) if isinstance(optimizer, Optimizer) else _named(optimizer)
+    if rule.hyper and arguments.of_table(rule, OPTIMIZERS):
+        _check_ranges(rule)
     return rule
 
 
-def fresh_slots(optimizer: Optimizer, params: Params) -> tuple[Params, ...]:
-    """Return what an optimizer keeps for itself before the first update: zeros, like the parameters."""
+def _check_ranges(rule: Optimizer) -> None:
+    """Refuse constants of a built-in optimizer that are out of their ranges, or not in order."""
+    numbers = dict(zip(rule.names, rule.hyper, strict=True))
+    for name, number in numbers.items():
+        words, test = RANGES[name]
+        if not test(number):
+            raise arguments.ArgumentValueError(f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}")
+    if not numbers.get("least", 0.0) <= numbers.get("most", math.inf):
+        raise arguments.ArgumentValueError(
+            f"least of optimizer {rule.name!r} must not be above most, got {numbers['least']:g} and {numbers['most']:g}"
+        )
+
+
+def _named(text: str) -> Optimizer:
+    """Return the optimizer that a text ``NAME[:number,…]`` names; its numbers replace the first constants."""
+    entry, given = arguments.named("optimizer", text, OPTIMIZERS)
+    if len(given) > len(entry.hyper):
+        takes = f"at most {len(entry.hyper)}: {', '.join(constants(entry))}" if entry.hyper else "none"
+        raise arguments.ArgumentValueError(arguments.miscounted("optimizer", text, len(given), takes))
+    return attrs.evolve(entry, hyper=(*given, *entry.hyper[len(given) :])) if given else entry
+
+
+def constants(rule: Optimizer) -> list[str]:
+    """Return the constants of an optimizer as ``name=number``."""
+    return [f"{name}={number:g}" for name, number in zip(rule.names, rule.hyper, strict=True)]
+
+
+def _own(rule: Optimizer) -> Optimizer:
+    """Return an optimizer of the user's, whose fields must be what `Optimizer` says."""
+    if isinstance(rule.name, str) and rule is OPTIMIZERS.get(rule.name):
+        return rule
+    arguments.formulas("optimizer", rule, "update", *(("biases",) if rule.biases is not None else ()))
+    of_rule = f"of optimizer {rule.name!r}"
+    slots = arguments.whole(f"slots {of_rule}", rule.slots, least=0, most=SLOTS)
+    names = arguments.listed(f"names {of_rule}", rule.names, "list what its constants are called")
+    for name in names:
+        arguments.text(f"names {of_rule}", name)
+    hyper = arguments.listed(f"hyper {of_rule}", rule.hyper, "list its constants, as (0.9, 0.99)")
+    called = itertools.chain(names, itertools.repeat("hyper"))
+    hyper = tuple(arguments.number(f"{name} {of_rule}", number) for name, number in zip(called, hyper, strict=False))
+    if all(type(number) is float for number in rule.hyper) and isinstance(rule.hyper, tuple):
+        hyper = rule.hyper
+    names = rule.names if isinstance(rule.names, tuple) else names
+    return arguments.changed(rule, slots=slots, hyper=hyper, names=names)
+
+
+def fresh_slots(optimizer: str | Optimizer, params: Params) -> tuple[Params, ...]:
+    """Return what an optimizer keeps for itself before the first update: zeros, like the parameters.
+
+    Parameters
+    ----------
+    optimizer
+        By name, or an `Optimizer`.
+    params
+        The weights that it is to move.
+
+    Returns
+    -------
+    tuple of Params
+        As many as it keeps.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the optimizer is unknown, or ``params`` is no network.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> [[layer.w.tolist() for layer in slot.layers] for slot in fresh_slots("momentum", funcnn.init((2, 1)))]
+    [[[[0.0], [0.0]]]]
+    """
+    rule, params = optimizer_named(optimizer), validation.network(params)
     return tuple(
-        map_arrays(lambda w: read_only(w.__array_namespace__().zeros_like(w)), params) for _ in range(optimizer.slots)
+        map_arrays(lambda w: read_only(w.__array_namespace__().zeros_like(w)), params) for _ in range(rule.slots)
     )
 
 
@@ -172,33 +246,52 @@ def optimizer_step(
     True
     """
     rule, params = optimizer_named(optimizer), validation.network(params)
-    check_slots(rule, params, slots)
-    check_shapes("grads", params, grads)
+    kept = [arrays(slot) for slot in kept_slots(rule, params, slots)]
+    return _stepped(rule, params, grads, kept, update_number(t), lr)
+
+
+def _stepped(
+    rule: Optimizer, params: Params, grads: Params, slots: Sequence[Sequence[Array]], t: float, lr: Any
+) -> tuple[Params, tuple[Params, ...]]:
+    given = validation.alike("grads", params, grads)
     lr = validation.rates(lr, params.layers[0].w)
-    validation.leading(params, lr=np.shape(lr))
-    given = [
-        [validation.cast(name, g, w) for g, w in zip(arrays(one), arrays(params), strict=True)]
-        for name, one in (("grads", grads), *(("slots", one) for one in slots))
-    ]
-    return moved(rule, params, given[0], given[1:], t, lr)
+    if lead := validation.leading(params, lr=np.shape(lr)):
+        params, given, *slots = (spread(one, lead) for one in (params, given, *slots))
+    return moved(rule, params, given, slots, t, lr)
 
 
-def check_slots(rule: Optimizer, params: Params, slots: Sequence[Params]) -> None:
-    """Refuse slots that are not as many as the optimizer keeps, or not like the parameters."""
-    if len(slots) != rule.slots:
-        raise ValueError(
-            f"optimizer {rule.name!r} keeps {rule.slots} slots, got {len(slots)}: fresh_slots makes those to begin with"
+def spread(one: Any, lead: tuple[int, ...]) -> Any:
+    """Return a network, or a list of arrays like its, with these leading axes: those of rates or samples perhaps."""
+    held = one if isinstance(one, list) else arrays(one)
+    if all(tuple(array.shape[:-2]) == lead for array in held):
+        return one
+    wide = [array.__array_namespace__().broadcast_to(array, (*lead, *array.shape[-2:])) for array in held]
+    return wide if isinstance(one, list) else with_arrays(one, wide)
+
+
+def update_number(t: Any) -> Any:
+    """Return the number of an update as a float; traced ones pass."""
+    if arguments.foreign(t):
+        return t
+    number = arguments.real("t", t)
+    if number < 1:
+        raise arguments.ArgumentValueError(f"t must be at least 1, the number of the first update, got {number!r}")
+    return number
+
+
+def kept_slots(rule: Optimizer, params: Params, slots: Sequence[Params]) -> tuple[Params, ...]:
+    """Return what an optimizer keeps, which must be as many as it does and like the parameters."""
+    held = arguments.listed("slots", slots, "be Params, as many as the optimizer keeps")
+    if len(held) != rule.slots:
+        raise arguments.ArgumentValueError(
+            f"optimizer {rule.name!r} keeps {rule.slots} slots, got {len(held)}: fresh_slots makes those to begin with"
         )
-    for slot in slots:
-        check_shapes("slots", params, slot)
+    return tuple([_slot(params, slot) for slot in held])
 
 
-def check_shapes(name: str, params: Params, other: Params) -> None:
-    """Refuse Params that are not shaped like ``params``."""
-    if shapes(params) != shapes(other):
-        raise ValueError(
-            f"params and {name} must have layers (w, b) of the same shapes, got {shapes(params)} and {shapes(other)}"
-        )
+def _slot(params: Params, slot: Params) -> Params:
+    found = validation.alike("slots", params, slot)
+    return slot if all(map(operator.is_, found, arrays(slot))) else with_arrays(params, found)
 
 
 def moved(
@@ -229,7 +322,7 @@ def rules(rule: Optimizer) -> tuple[Formula, ...]:
 def updates_of(rule: Optimizer) -> tuple[Any, Any]:
     """Return what updates weights by a rule, and what biases; one of the user's gets arrays read-only."""
     updates: Sequence[Any] = rules(rule)
-    if not validation.of_table(rule, OPTIMIZERS):
+    if not arguments.of_table(rule, OPTIMIZERS):
         updates = [functools.partial(validation.updated, rule.name, update) for update in updates]
     return updates[0], updates[-1]
 
@@ -253,7 +346,7 @@ def sgd_step(params: Params, grads: Params, lr: Array) -> Params:
     >>> bool((moved.layers[0].w == params.layers[0].w / 2).all())
     True
     """
-    return optimizer_step(OPTIMIZERS["sgd"], params, grads, (), 1.0, lr)[0]
+    return _stepped(OPTIMIZERS["sgd"], validation.network(params), grads, (), 1.0, lr)[0]
 
 
 def penalised(g: Array, w: Array, l2: float) -> Array:
@@ -278,8 +371,3 @@ def clip_scale(grads: Sequence[Array], clip: float) -> Array:
     for more in squares[1:]:
         total = total + more
     return shrunk(total, clip)
-
-
-def shapes(params: Params) -> list[object]:
-    """Return the shapes of (w, b), layer by layer."""
-    return [(np.shape(layer.w), None if layer.b is None else np.shape(layer.b)) for layer in params.layers]

@@ -10,6 +10,8 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .arguments import listed
+
 #: An array of any Array API library: NumPy's, or JAX's, traced or not.
 Array = Any
 
@@ -219,7 +221,7 @@ class Layer:
 
 
 def _tuple(layers: Iterable[Layer]) -> tuple[Layer, ...]:
-    return tuple(layers)
+    return listed("layers", layers, "list a network's Layers")
 
 
 @attrs.frozen

@@ -10,8 +10,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from .arguments import ArgumentValueError, called, positive, shown, with_numbers
 from .records import Array
-from .validation import positive, with_numbers
+from .validation import numbers, update_numbers
 
 #: A schedule: from the updates' numbers (updates,) to factors (updates,).
 Schedule = Callable[[Array], Array]
@@ -30,12 +31,18 @@ def constant(t: Array) -> Array:
     array
         Factors of the learning rate, as many.
 
+    Raises
+    ------
+    TypeError
+        If ``t`` holds other than real numbers.
+
     Examples
     --------
     >>> import numpy as np
     >>> constant(np.array([1.0, 2.0, 3.0]))
     array([1., 1., 1.])
     """
+    t = update_numbers(t)
     return t.__array_namespace__().ones_like(t)
 
 
@@ -67,7 +74,7 @@ def step(t: Array, every: float, factor: float = 0.1) -> Array:
     >>> step(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), every=2, factor=0.5)
     array([1.  , 1.  , 0.5 , 0.5 , 0.25])
     """
-    every, factor = positive("every", every), positive("factor", factor)
+    t, every, factor = update_numbers(t), positive("every", every), positive("factor", factor)
     return factor ** t.__array_namespace__().floor((t - 1) / every)
 
 
@@ -97,7 +104,7 @@ def exponential(t: Array, rate: float) -> Array:
     >>> exponential(np.array([1.0, 2.0, 3.0]), rate=0.5)
     array([1.  , 0.5 , 0.25])
     """
-    return positive("rate", rate) ** (t - 1)
+    return positive("rate", rate) ** (update_numbers(t) - 1)
 
 
 def cosine(t: Array, horizon: float, floor: float = 0.0) -> Array:
@@ -130,7 +137,7 @@ def cosine(t: Array, horizon: float, floor: float = 0.0) -> Array:
     >>> cosine(np.array([1.0, 6.0, 11.0, 12.0]), horizon=10)
     array([1. , 0.5, 0. , 0. ])
     """
-    return _annealed(t - 1, positive("horizon", horizon), _share("floor", floor))
+    return _annealed(update_numbers(t) - 1, positive("horizon", horizon), _share("floor", floor))
 
 
 def warmup_cosine(t: Array, warmup: float, horizon: float, floor: float = 0.0) -> Array:
@@ -167,7 +174,10 @@ def warmup_cosine(t: Array, warmup: float, horizon: float, floor: float = 0.0) -
     """
     warmup, horizon, floor = positive("warmup", warmup), positive("horizon", horizon), _share("floor", floor)
     if horizon <= warmup:
-        raise ValueError(f"horizon must be more than warmup, which it comprises, got {horizon:g} and {warmup:g}")
+        raise ArgumentValueError(
+            f"horizon must be more than warmup, which it comprises, got {horizon:g} and {warmup:g}"
+        )
+    t = update_numbers(t)
     done = t - 1
     falling = _annealed(done - warmup, horizon - warmup, floor)
     return t.__array_namespace__().where(done < warmup, done / warmup, falling)
@@ -183,7 +193,7 @@ def _annealed(done: Array, horizon: float, floor: float) -> Array:
 def _share(name: str, value: float) -> float:
     number = positive(name, value, zero=True)
     if number > 1:
-        raise ValueError(f"{name} must be a share of the learning rate, 0 to 1, got {value!r}")
+        raise ArgumentValueError(f"{name} must be a share of the learning rate, 0 to 1, got {shown(value)}")
     return number
 
 
@@ -208,4 +218,23 @@ def schedule_named(schedule: str | Schedule) -> Schedule:
     >>> schedule_named("cosine:10,0.1")(np.array([1.0, 6.0, 11.0]))
     array([1.  , 0.55, 0.1 ])
     """
-    return schedule if callable(schedule) else with_numbers("schedule", schedule, SCHEDULES, np.ones(1))
+    name = next((name for name, one in SCHEDULES.items() if one is schedule), schedule)
+    return name if callable(name) else with_numbers("schedule", name, SCHEDULES, np.ones(1))
+
+
+def factors_of(schedule: Schedule, t: Array) -> Array:
+    """Return what a schedule gives for updates ``t``, (updates,): finite factors, none below 0.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one of the user's gives anything else.
+    """
+    factors = numbers("what the schedule gives", called("schedule", schedule, t)).astype(float)
+    fit = np.isfinite(factors) & (factors >= 0)
+    if factors.shape != t.shape or not fit.all():
+        got = f"{factors[~fit][0]} among them" if factors.shape == t.shape else f"shape {factors.shape}"
+        raise ArgumentValueError(
+            f"schedule must give a finite factor for each of {len(t)} updates, none below 0, got {got}"
+        )
+    return factors

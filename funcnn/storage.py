@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from . import validation
+from .arguments import ArgumentTypeError, ArgumentValueError
 from .consistency import check_fit, check_numbers, typed
 from .contents import OWN, VERSION, Given, decode, encode, given, references, unknown
 from .experiments import Run
@@ -55,7 +56,7 @@ def save(path: str | os.PathLike[str], record: Params | Run) -> None:
         If the file cannot be written; one that was there before is as it was.
     """
     if not isinstance(record, Params | Run):
-        raise TypeError(f"save(path, record) takes Params or a Run as record, got {type(record).__name__}")
+        raise ArgumentTypeError(f"save(path, record) takes Params or a Run as record, got {type(record).__name__}")
     whole = typed(record)
     check_fit(whole)
     check_numbers(whole)
@@ -112,11 +113,13 @@ def load(
             header = _header(archive, HEADER_ROOM * room)
         version = header["version"]
         if type(version) is not int or version not in range(1, VERSION + 1):
-            raise ValueError(f"{name} is of version {reprlib.repr(version)}, this funcnn reads versions 1 to {VERSION}")
+            raise ArgumentValueError(
+                f"{name} is of version {reprlib.repr(version)}, this funcnn reads versions 1 to {VERSION}"
+            )
         with _damage(name):
             missing = dict.fromkeys(unknown(header["record"], own))
         if missing:
-            raise ValueError(_asked(name, list(missing)))
+            raise ArgumentValueError(_asked(name, list(missing)))
         with _damage(name):
             return _record(archive, header["record"], own, version, ROOM * room)
 
@@ -137,7 +140,7 @@ def _damage(name: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ValueError(f"{name} holds no network and no run, or is damaged: {_said(error)}") from error
+        raise ArgumentValueError(f"{name} holds no network and no run, or is damaged: {_said(error)}") from error
 
 
 @contextlib.contextmanager
@@ -154,7 +157,7 @@ def _decoding() -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which is a place before the file's begin
             raise
-        raise ValueError(_said(error)) from error
+        raise ArgumentValueError(_said(error)) from error
 
 
 def _said(error: Exception) -> str:
@@ -171,7 +174,7 @@ def _opened(path: str | os.PathLike[str]) -> IO[bytes]:
 def _check_regular(path: str | os.PathLike[str]) -> None:
     mode = os.stat(path).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # of a folder the system says itself that it is one
-        raise ValueError(f"{os.fspath(path)} is no file but a pipe or a device")
+        raise ArgumentValueError(f"{os.fspath(path)} is no file but a pipe or a device")
 
 
 @_decoding()
@@ -195,19 +198,19 @@ def _entry(archive: zipfile.ZipFile, key: Any, kinds: str) -> Entry:
     """Return what an entry says of its array, if that is of these kinds and as large as the archive says."""
     info = archive.getinfo(f"{key}.npy")
     if info.flag_bits & 1 or info.compress_type not in PACKED:
-        raise ValueError(f"{key!r} is encrypted, or packed in a way that funcnn does not read")
+        raise ArgumentValueError(f"{key!r} is encrypted, or packed in a way that funcnn does not read")
     with archive.open(info) as stream:
         version = npy.read_magic(stream)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
         try:
             shape, fortran, dtype = read(stream)
         except MemoryError as error:  # of a parser that has 10 kB before it
-            raise ValueError(f"{key!r} has a head that is none") from error
+            raise ArgumentValueError(f"{key!r} has a head that is none") from error
         begin = stream.tell()
     if dtype.kind not in kinds or min(shape, default=0) < 0:
-        raise ValueError(f"{key!r} holds {dtype}, which funcnn does not save")
+        raise ArgumentValueError(f"{key!r} holds {dtype}, which funcnn does not save")
     if begin + math.prod(shape) * dtype.itemsize != info.file_size:
-        raise ValueError(f"{key!r} has {info.file_size - begin} bytes for {dtype} of shape {shape}")
+        raise ArgumentValueError(f"{key!r} has {info.file_size - begin} bytes for {dtype} of shape {shape}")
     return Entry(info, begin, shape, "F" if fortran else "C", dtype)
 
 
@@ -224,12 +227,12 @@ def _header(archive: zipfile.ZipFile, room: int) -> dict[str, Any]:
     """Return the header of an archive that says that it is ours."""
     entry = _entry(archive, "header", "U")
     if entry.shape != () or entry.info.file_size > room:
-        raise ValueError("its header is no text, or larger than the file can hold")
+        raise ArgumentValueError("its header is no text, or larger than the file can hold")
     text = np.empty((), entry.dtype)
     _read(archive, entry, text)
     header = json.loads(str(text))
     if not isinstance(header, dict) or header.get("format") != "funcnn" or not {"version", "record"} <= set(header):
-        raise ValueError("its header is not one that funcnn wrote")
+        raise ArgumentValueError("its header is not one that funcnn wrote")
     return header
 
 
@@ -237,13 +240,13 @@ def _record(archive: zipfile.ZipFile, content: Any, own: Given, version: int, ro
     """Return the record of a file, once all that it says fits; only then are the numbers read."""
     entries = {key: _entry(archive, key, "fiub") for key in dict.fromkeys(references(content))}
     if sum(entry.info.file_size for entry in entries.values()) > room:
-        raise ValueError("its arrays are larger than the file can hold")
+        raise ArgumentValueError("its arrays are larger than the file can hold")
 
     # Nothing is written to these before all fits, so that they take no memory until then.
     arrays = {key: np.empty(entry.shape, entry.dtype.newbyteorder("=")) for key, entry in entries.items()}
     decoded = decode(content, arrays, own, version)
     if not isinstance(decoded, Params | Run):
-        raise TypeError(f"it holds {type(decoded).__name__}")
+        raise ArgumentTypeError(f"it holds {type(decoded).__name__}")
     record = typed(decoded)
     check_fit(record)
     for key, entry in entries.items():
@@ -296,18 +299,22 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         weights, biases = fields["weights"], fields.get("biases") or [None] * len(fields["weights"])
         pairs = list(zip(weights, biases, strict=True))
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'{name} is not JSON of the form {{"weights": [matrix, …]}}: {_said(error)}') from error
+        raise ArgumentValueError(
+            f'{name} is not JSON of the form {{"weights": [matrix, …]}}: {_said(error)}'
+        ) from error
     try:
         return validation.network(Params([_layer(index, *pair) for index, pair in enumerate(pairs)]))
     except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{name}: weights must be a list of matrices that fit each other: {_said(error)}") from error
+        raise ArgumentValueError(
+            f"{name}: weights must be a list of matrices that fit each other: {_said(error)}"
+        ) from error
 
 
 def _layer(index: int, w: Any, b: Any) -> Layer:
     w = validation.numbers(f"w of layer {index}", w).astype(float)
     b = None if b is None else validation.numbers(f"b of layer {index}", b).astype(float)
     if w.ndim != 2:
-        raise ValueError(f"w of layer {index} must be a matrix, got shape {w.shape}")
+        raise ArgumentValueError(f"w of layer {index} must be a matrix, got shape {w.shape}")
     return Layer(read_only(w), b if b is None else read_only(b.reshape(1, -1) if b.ndim == 1 else b))
 
 

@@ -9,20 +9,22 @@ from typing import Any
 import attrs
 import numpy as np
 
-from . import engines, losses, memory
+from . import arguments, engines, losses, memory
 from . import validation as edge
 from .engines import Data, Engine, Parts, Reports, Shapes
 from .engines.contract import numbers
-from .fold import check_state, scan, selected
+from .fold import checked_state, scan, selected
 from .losses import loss_named
 from .metrics import decision as decided
-from .network import propagate
-from .optimizers import fresh_slots, optimizer_named, with_arrays
+from .network import predicted, propagate
+from .optimizers import optimizer_named, spread, with_arrays
 from .records import Array, Decision, History, Loss, Optimizer, Params, Plan, State, arrays, map_arrays, read_only
-from .schedules import Schedule, schedule_named
+from .schedules import Schedule, factors_of, schedule_named
 
 #: Seconds, roughly, between two looks at the keyboard and the progress bar; what a span reports is held twice.
 SPAN = 0.1
+#: Spans that are scanned over before it is asked whether the run is over.
+SPANS = 1 << 10
 #: Numbers in the orders of samples that are drawn for a span.
 ORDERS = 1 << 15
 #: Bytes that the records of a span take, beside what they hold.
@@ -184,23 +186,26 @@ def train(
     state, data, held, lr = _checked(_begun(rule, params), x, y, lr, weight, validation)
     library = edge.library_of(params.params if isinstance(params, State) else params)
     plan = _plan(data, loss, rule, batch_size, clip, l2, decision)
+    losses.check_signs(plan.loss, state.params)
     losses.check(plan.loss, state.params, data.y)
     if held:
         losses.check(plan.loss, state.params, held.y, "validation y")
+    _try_own_loss(plan, state.params, data)
     marks = _marks(state.epoch, epochs, log_every, snapshots)
+    factors = None if schedule is None else schedule_named(schedule)
+    seed = arguments.whole("shuffle_seed", shuffle_seed, least=0)
+    order_seed = seed if arguments.flag("shuffle", shuffle) else None
+    stop, progress = arguments.hook("stop", stop), arguments.hook("progress", progress)
+    threads = None if threads is None else arguments.whole("threads", threads, least=1)
     held_rows = 0 if held is None else held.x.shape[-2]
     shapes = engines.shapes_of(state.params, data.x.shape[-2], held_rows, library)
     ahead = None if stop else marks.stop - state.epoch
     check_memory(shapes, rule.slots, ahead, marks.logged.step, len(marks.kept))
     chosen = engines.choose(engine, plan, shapes, marks.stop - state.epoch)
-    threads = None if threads is None else edge.whole("threads", threads, least=1)
-    seed = edge.whole("shuffle_seed", shuffle_seed, least=0) if shuffle or shuffle_seed else 0
-    run = engines.prepare(chosen, plan, shapes, data, held, threads)
-    factors = None if schedule is None else schedule_named(schedule)
-    task = Task(plan, shapes, data, held, lr, factors, seed if shuffle else None, marks, stop, progress, chosen, run)
     with np.errstate(all="ignore"):  # divergence is a result, not a warning
-        start = Fold(state, best=_no_best(state) if held else None)
-        end, _ = scan(functools.partial(_span, task, state.epoch), start, _spans(task, state.epoch))
+        run = engines.prepare(chosen, plan, shapes, data, held, threads)
+        task = Task(plan, shapes, data, held, lr, factors, order_seed, marks, stop, progress, chosen, run)
+        end = _folded(task, Fold(state, best=_no_best(state) if held else None))
         if chosen.library != library:
             end = attrs.evolve(end, state=_in_numpy(end.state))
         results: tuple[Params, History] = engines.given_back(shapes, (end.state.params, _history(task, end)))
@@ -210,18 +215,33 @@ def train(
 def _begun(rule: Optimizer, params: Any) -> State:
     """Return the state to go on from; one that has not begun has the optimizer's fresh slots."""
     state = params if isinstance(params, State) else State(params)
-    network = edge.in_numpy(state.params)
-    state = attrs.evolve(state, params=network, t=float(state.t), epoch=int(state.epoch))
-    if state.t == 0 and not state.slots:
-        state = attrs.evolve(state, slots=fresh_slots(rule, network), rule=rule.name)
-    check_state(rule, state)
+    state = checked_state(rule, attrs.evolve(state, params=edge.in_numpy(state.params)), fresh=True)
     return _in_numpy(state)
 
 
 def _in_numpy(state: State) -> State:
     """Return the state with NumPy's arrays, whatever library's its engine has left."""
     params, *slots = map(edge.in_numpy, (state.params, *state.slots))
-    return attrs.evolve(state, params=params, slots=tuple(slots), running=np.asarray(state.running))
+    return attrs.evolve(
+        state,
+        params=params,
+        slots=tuple(slots),
+        t=float(state.t),
+        epoch=int(state.epoch),
+        running=np.asarray(state.running),
+    )
+
+
+def _try_own_loss(plan: Plan, params: Params, data: Data) -> None:
+    """Call a loss of the user's for some samples, so that what it gives is refused before anything is trained."""
+    loss, report = plan.loss, losses.report_of(plan.loss)
+    own = [one for one in (loss, report) if not arguments.of_table(one, losses.LOSSES)]
+    if own:
+        x, y = (array[..., :2, :] for array in (data.x, data.y))
+        with np.errstate(all="ignore"):
+            y_hat = predicted(params, x)
+            for one in own:
+                losses.value(one, y_hat, np.broadcast_to(y, y_hat.shape))
 
 
 def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tuple[State, Data, Data | None, Any]:
@@ -231,7 +251,7 @@ def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> t
     held_data = None
     if held is not None:
         if not isinstance(held, tuple | list) or len(held) != 2:
-            raise TypeError(f"validation must be a pair (x, y), got {type(held).__name__}")
+            raise arguments.ArgumentTypeError(f"validation must be a pair (x, y), got {arguments.shown(held)}")
         held_data = _samples(network, "validation ", held[0], held[1], None)
     for array in arrays(network) if np.all(state.running) else ():
         edge.finite("weights", array)
@@ -241,12 +261,12 @@ def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> t
         leads |= {"validation x": held_data.x.shape[:-2], "validation y": held_data.y.shape[:-2]}
     lead = edge.leading(network, most=1, **leads)
 
-    def spread(one: Params) -> Params:  # a copy, since what the caller does to it is not to show in the history
-        return map_arrays(lambda array: read_only(np.array(np.broadcast_to(array, (*lead, *array.shape[-2:])))), one)
+    def copied(one: Params) -> Params:  # since what the caller does to it is not to show in the history
+        return map_arrays(lambda array: read_only(np.array(array)), spread(one, lead))
 
-    slots = tuple(map(spread, state.slots))
+    slots = tuple(map(copied, state.slots))
     running = read_only(np.array(np.broadcast_to(state.running, lead)))
-    state = attrs.evolve(state, params=spread(network), slots=slots, running=running)
+    state = attrs.evolve(state, params=copied(network), slots=slots, running=running)
     return state, data, held_data, np.broadcast_to(lr, lead) if lead else lr
 
 
@@ -255,7 +275,6 @@ def _samples(params: Params, prefix: str, x: Any, y: Any, weight: Any) -> Data:
     y = edge.targets(params, x, edge.numbers(f"{prefix}y", y), f"{prefix}y")
     edge.finite(f"{prefix}x", x)
     edge.finite(f"{prefix}y", y)
-    edge.whole(f"number of {prefix}samples", x.shape[-2], least=1)
     return Data(x, y, None if weight is None else edge.sample_weight(weight, x, params.layers[0].w))
 
 
@@ -263,7 +282,7 @@ def _plan(
     data: Data, loss: Any, rule: Optimizer, batch_size: Any, clip: Any, l2: Any, decision: Decision | None
 ) -> Plan:
     loss = loss_named(loss)
-    how = decided(loss, data.y) if decision is None else decision
+    how = decided(loss, data.y) if decision is None else edge.decision("decision", decision)
     as_held: dict[str, Any] = {
         name: float(data.y.dtype.type(getattr(how, name))) for name in ("threshold", "low", "high")
     }
@@ -271,8 +290,8 @@ def _plan(
         loss,
         rule,
         edge.batch_rows(batch_size, data.x.shape[-2]),
-        None if clip is None else edge.positive("clip", clip),
-        edge.positive("l2", l2, zero=True),
+        None if clip is None else arguments.positive("clip", clip),
+        arguments.positive("l2", l2, zero=True),
         attrs.evolve(how, **as_held),  # as the targets are rounded to the weights' dtype
     )
 
@@ -287,13 +306,14 @@ class Marks:
 
 
 def _marks(start: int, epochs: Any, log_every: Any, snapshots: Iterable[Any]) -> Marks:
-    stop = start + edge.whole("epochs", epochs, least=1)
-    every = edge.whole("log_every", log_every, least=1)
-    kept = frozenset(edge.whole("snapshot", epoch, least=0) for epoch in snapshots)
+    stop = start + arguments.whole("epochs", epochs, least=1)
+    every = arguments.whole("log_every", log_every, least=1)
+    listed = arguments.listed("snapshots", snapshots, "list epochs, as (0, 100)")
+    kept = frozenset(arguments.whole("snapshot", epoch, least=0) for epoch in listed)
     for epoch in sorted(kept):
         if not start <= epoch <= stop:
             side = f"beyond the last epoch, {stop}" if epoch > stop else f"before the first epoch, {start}"
-            raise ValueError(f"snapshot {epoch} lies {side}")
+            raise arguments.ArgumentValueError(f"snapshot {epoch} lies {side}")
     return Marks(range(-(-start // every) * every, stop, every), kept, stop)
 
 
@@ -342,10 +362,23 @@ def _spans(task: Task, start: int) -> Iterator[range]:
             yield range(first, min(first + longest, end))
 
 
+def _folded(task: Task, fold: Fold) -> Fold:
+    """Scan over the spans, some at a time: where ``stop`` ends a run, there may be more than anybody waits for."""
+    start = fold.state.epoch
+    spans = _spans(task, start)
+    while not _is_over(fold) and (some := tuple(itertools.islice(spans, SPANS))):
+        fold, _ = scan(functools.partial(_span, task, start), fold, some)
+    return fold
+
+
+def _is_over(fold: Fold) -> bool:
+    return fold.over or not np.any(fold.state.running)
+
+
 def _span(task: Task, start: int, fold: Fold, span: range) -> tuple[Fold, None]:
     """Train for a span of epochs: the step of the fold."""
     state = fold.state
-    if fold.over or not np.any(state.running):
+    if _is_over(fold):
         return fold, None
     after, reports = _epochs(task, state, span)
     logged, kept = span[0] in task.marks.logged, span[0] in task.marks.kept
@@ -360,7 +393,7 @@ def _span(task: Task, start: int, fold: Fold, span: range) -> tuple[Fold, None]:
         fold = attrs.evolve(fold, over=end is not None)
     best = None if fold.best is None else _better(fold.best, state, segments[-1].reports)
     if task.progress is not None:
-        task.progress(after.epoch - start)
+        arguments.called("progress", task.progress, after.epoch - start)
     return attrs.evolve(fold, state=after, segments=segments, best=best), None
 
 
@@ -380,11 +413,7 @@ def _rates(task: Task, t: float, epochs: int) -> Array:
     lr = np.asarray(task.lr, float)
     if task.schedule is None:
         return np.broadcast_to(lr, (count, *lr.shape))
-    factors = np.asarray(task.schedule(t + np.arange(1.0, count + 1)), float)
-    fit = np.isfinite(factors) & (factors >= 0)
-    if factors.shape != (count,) or not fit.all():
-        got = f"{factors[~fit][0]} among them" if factors.shape == (count,) else f"shape {factors.shape}"
-        raise ValueError(f"schedule must give a finite factor for each of {count} updates, none below 0, got {got}")
+    factors = factors_of(task.schedule, t + np.arange(1.0, count + 1))
     if lr.ndim and lr.strides[0] == 0:  # which all members share
         return np.broadcast_to((lr[0] * factors)[:, None], (count, *lr.shape))
     return lr * factors.reshape(-1, *[1] * lr.ndim)
@@ -399,6 +428,7 @@ def _first(reports: Reports, epochs: int) -> Reports:
 def _stopping(task: Task, fold: Fold, before: int) -> int | None:
     """Return after which epoch the run is to end, the first of the span of whose history `stop` says so; or None."""
     history = _history(task, attrs.evolve(fold, best=None))
+    stop: Any = task.stop
     first = history.epoch[0]
     for end in range(before + 1, fold.state.epoch + 1):
         names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -407,9 +437,11 @@ def _stopping(task: Task, fold: Fold, before: int) -> int | None:
             name: None if figure is None else figure[: end - first] for name, figure in figures.items()
         }
         snapshots = tuple(pair for pair in history.snapshots if pair[0] < end)
-        said = task.stop(attrs.evolve(history, state=None, snapshots=snapshots, **shown))  # type: ignore[misc]
+        said = arguments.called("stop", stop, attrs.evolve(history, state=None, snapshots=snapshots, **shown))
         if not isinstance(said, bool | np.bool_ | None):
-            raise TypeError(f"stop must give True to end the run there, or False, got {said!r}")
+            raise arguments.ArgumentTypeError(
+                f"stop must give True to end the run there, or False, got {arguments.shown(said)}"
+            )
         if said:
             return end
     return None

@@ -170,7 +170,8 @@ def test_a_shuffled_run_keeps_its_verdict_from_epoch_to_epoch(fields):
     run = funcnn.run(Experiment(shuffle=True, epochs=400, seed=3, engine="numpy", **fields))
     kinds = []
     for epochs in range(340, 400):
-        cut = attrs.evolve(run.history, loss=run.history.loss[:epochs], epoch=run.history.epoch[:epochs])
+        figures = {name: getattr(run.history, name)[:epochs] for name in ("loss", "accuracy", "epoch")}
+        cut = attrs.evolve(run.history, **figures)
         said = funcnn.diagnose(attrs.evolve(run, history=cut, params=funcnn.init((2, 3, 3, 1), seed=5)))
         kinds.append(said.kind)
     assert sum(one != other for one, other in itertools.pairwise(kinds)) <= 2
@@ -536,9 +537,8 @@ def test_a_run_of_no_epoch_at_all_is_told_that_it_diverged():
     run = funcnn.run(Experiment(act="none", lr=30.0, engine="numpy"))
     more = funcnn.resume(run, 5)
     assert funcnn.diagnose(more).kind == "diverged"
-    assert funcnn.diagnose(
-        attrs.evolve(more, history=attrs.evolve(more.history, epoch=np.arange(0), loss=np.empty(0)))
-    ).message.startswith("diverged: ")
+    nothing = attrs.evolve(more.history, epoch=np.arange(0), loss=np.empty(0), accuracy=np.empty(0))
+    assert funcnn.diagnose(attrs.evolve(more, history=nothing)).message.startswith("diverged: ")
 
 
 ONE_ANSWER = ", with nearly one answer to all samples: "

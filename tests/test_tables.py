@@ -111,7 +111,7 @@ def made(case):
     """Return parameters, data, and the arguments of `train` for a case."""
     loss = funcnn.LOSSES.get(case["loss"], case["loss"])
     n, outputs = 12, 3 if loss.row else case["outputs"]
-    sizes, out_act = (2, 4, outputs), "none" if loss.logits else None
+    sizes, out_act = (2, 4, outputs), "none" if loss.logits or loss.targets == "signs" else None
     seed = 3 if case["members"] is None else range(case["members"])
     act, bias = case["act"], case["bias"]
     params = funcnn.init(sizes, seed=seed, act=act, out_act=out_act, bias=bias, scheme="glorot")

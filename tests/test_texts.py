@@ -6,7 +6,7 @@ import pytest
 
 import funcnn
 from funcnn import experiments, optimizers
-from funcnn.validation import of_table
+from funcnn.arguments import of_table
 
 TABLE = funcnn.OPTIMIZERS
 MOMENTUM, ADAM = TABLE["momentum"], TABLE["adam"]

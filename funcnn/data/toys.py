@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from .. import memory, validation
+from .. import arguments, memory
 from ..records import Array, Dataset, read_only
 
 
@@ -35,13 +35,13 @@ def linear(n: int = 100, seed: int | tuple[int, ...] = 0) -> Dataset:
     Raises
     ------
     ValueError, TypeError
-        If ``n`` is not a whole number of at least 1.
+        If ``n`` is not a whole number of at least 1, or the seed is neither a whole number of at least 0 nor some.
     MemoryError
         If so many points are more than the machine's memory holds.
     """
-    n = validation.whole("n", n, least=1)
+    n, rng = arguments.whole("n", n, least=1), np.random.default_rng(arguments.seeds("seed", seed))
     memory.check(f"linear data of {n:,} points", 24 * n)
-    x = np.random.default_rng(seed).uniform(size=(n, 2))
+    x = rng.uniform(size=(n, 2))
     return _dataset(x, np.where(x[:, 0] > x[:, 1], 0.0, 1.0), "linear")
 
 
@@ -68,13 +68,11 @@ def dataset(name: str, seed: int | Iterable[int] = 0) -> tuple[Dataset, Dataset]
         If the name is unknown; the message lists the known ones and suggests the nearest. If a seed is not a whole
         number of at least 0, or there is none.
     """
-    draw = validation.known("data set", name, DATASETS)
-    if not isinstance(seed, Iterable):
-        return draw(validation.whole("data_seed", seed, least=0))
-    pairs = [draw(validation.whole("data_seed", one, least=0)) for one in seed]
-    if not pairs:
-        raise ValueError("data_seed names no member: expected a whole number or at least one of them")
-    train_sets, test_sets = zip(*pairs, strict=True)
+    draw = arguments.known("data set", name, DATASETS)
+    drawn_from = arguments.seeds("data_seed", seed)
+    if isinstance(drawn_from, int):
+        return draw(drawn_from)
+    train_sets, test_sets = zip(*map(draw, drawn_from), strict=True)
     return _stack(train_sets), _stack(test_sets)
 
 

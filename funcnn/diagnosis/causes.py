@@ -10,7 +10,7 @@ from ..experiments import Run
 from ..network import forward, grads
 from ..optimizers import optimizer_named
 from ..records import Array, Params, arrays
-from ..schedules import schedule_named
+from ..schedules import factors_of, schedule_named
 from ..validation import batch_rows
 from .boundary import has_bias, line_lacks
 from .evidence import classes, slopes_on, unexplained
@@ -133,7 +133,7 @@ def _ended(run: Run) -> Found | None:
     e, h = run.experiment, run.history
     n = len(run.train.x)
     done = h.state.t if h.state is not None else len(h.loss) * -(-n // batch_rows(e.batch_size, n))
-    factors = np.abs(schedule_named(e.schedule)(np.linspace(1.0, max(1.0, done), 1000)))
+    factors = factors_of(schedule_named(e.schedule), np.linspace(1.0, max(1.0, done), 1000))
     name = e.schedule if isinstance(e.schedule, str) else "given"
     return ("schedule", name) if factors[-1] < ENDED * factors.max() else None
 

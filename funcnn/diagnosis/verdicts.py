@@ -6,9 +6,10 @@ import attrs
 import numpy as np
 
 from ..activations import activation
-from ..experiments import Run, check_solo
+from ..experiments import Run
 from ..optimizers import optimizer_named
 from ..records import Array
+from ..runs import check_solo
 from .causes import Found, cause_of_death, cause_of_stand, cause_of_swing, cause_of_unrest, movement, start_of
 from .evidence import FEW, PLATEAU, SETTLED, Evidence, Trend, diverged, evidence, slopes_on, trend
 from .words import CAUSES, SHARED, Diagnosis, Remedy
@@ -35,8 +36,8 @@ def diagnose(run: Run) -> Diagnosis | None:
 
     Raises
     ------
-    ValueError
-        If the run is an ensemble.
+    ValueError, TypeError
+        If ``run`` is no run, or one of an ensemble.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def diagnose(run: Run) -> Diagnosis | None:
     >>> print(funcnn.diagnose(funcnn.run(funcnn.Experiment(act="none", lr=30.0, engine="numpy"))).message)
     diverged at epoch 0: try a lower learning rate than 30
     """
-    check_solo(run)
+    run = check_solo(run)
     with np.errstate(all="ignore"):  # large weights are what it is about
         if diverged(run.params):
             return _diverged(run)

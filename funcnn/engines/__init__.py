@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .. import validation
+from .. import arguments
 from ..records import Array, Params, Plan, State, arrays, map_arrays, read_only
 from . import plain
 from .contract import (
@@ -242,11 +242,11 @@ def choose(name: str, plan: Plan, shapes: Shapes, epochs: int) -> Engine:
     ValueError
         If the name is unknown, or the engine cannot run this.
     """
-    validation.known("engine", name, dict.fromkeys(NAMES))
+    arguments.known("engine", name, dict.fromkeys(NAMES))
     if name == "auto":
         return _first(plan, shapes, epochs)
     if reason := ENGINES[name].obstacle(plan, shapes):
-        raise ValueError(f"engine {name!r} cannot run this: {reason}; engine={NUMPY.name!r} can")
+        raise arguments.ArgumentValueError(f"engine {name!r} cannot run this: {reason}; engine={NUMPY.name!r} can")
     return ENGINES[name]
 
 

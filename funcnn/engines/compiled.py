@@ -24,10 +24,11 @@ import numpy as np
 
 from .. import losses, memory
 from ..activations import ACTIVATIONS, activation
+from ..arguments import of_table
 from ..losses import LOSSES, ROWS
 from ..optimizers import OPTIMIZERS, fresh_slots, penalised, rules, shrunk
 from ..records import Activation, Array, Layer, Loss, Optimizer, Params, Plan, State, read_only
-from ..validation import elementwise, of_table, watched
+from ..validation import elementwise, watched
 from . import scalars
 from .cache import cached
 from .contract import (

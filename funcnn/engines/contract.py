@@ -11,10 +11,10 @@ import attrs
 import numpy as np
 
 from ..activations import ACTIVATIONS, activation
+from ..arguments import of_table
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS, rules
 from ..records import Activation, Array, Formula, Params, Plan, State
-from ..validation import of_table
 
 #: Members that are trained side by side, at least: so many numbers fit the processor's widest register.
 TOGETHER = 8

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .. import losses, validation
+from .. import arguments, losses, validation
 from ..activations import ACTIVATIONS, activation
 from ..losses import LOSSES
 from ..metrics import right
@@ -199,11 +199,11 @@ def _step(run: Prepared, rows: int, move: Sequence[Call], spare: Spare) -> Pass:
     first, calls = _forward(shapes, x, z, a, layers, spare)
     columns = (column[..., 0] for column in weight)
     calls += _calls(
-        partial(losses.slope, loss), (a[-1], y, *columns), (error,), spare, not validation.of_table(loss, LOSSES)
+        partial(losses.slope, loss), (a[-1], y, *columns), (error,), spare, not arguments.of_table(loss, LOSSES)
     )
     acts = [activation(act) for act in shapes.acts]
     # One call serves all layers, where these have the same of the table.
-    at_once = len(set(acts)) == 1 and validation.of_table(acts[0], ACTIVATIONS)
+    at_once = len(set(acts)) == 1 and arguments.of_table(acts[0], ACTIVATIONS)
     for act, parts in ((acts[0], vectors),) if at_once else zip(acts, zip(z, a, slope, strict=True), strict=True):
         _, derivative, own = _functions(act)
         calls += _calls(derivative, parts[:2], parts[2:], spare, own)
@@ -265,7 +265,7 @@ def _regularising(run: Prepared, spare: Spare) -> list[Call]:
 def _updating(run: Prepared, spare: Spare) -> list[Call]:
     """Return the calls that move the weights by the gradient that stands in the buffer."""
     rule = run.plan.optimizer
-    updates_, own = updates_of(rule), not validation.of_table(rule, OPTIMIZERS)
+    updates_, own = updates_of(rule), not arguments.of_table(rule, OPTIMIZERS)
     calls: list[Call] = []
     buffers = run.flat, run.gradient, *run.slots
     if own:  # gets what `step` gives it, since nobody knows what it looks at
@@ -322,7 +322,7 @@ def _buffers(shapes: Shapes, rows: int) -> tuple[list[Array], list[list[Array]]]
 
 def _functions(act: Activation) -> tuple[Any, Any, bool]:
     """Return apply and derivative, and whether they are the user's own, which are watched."""
-    if validation.of_table(act, ACTIVATIONS):
+    if arguments.of_table(act, ACTIVATIONS):
         return act.apply, act.derivative, False
     watched = partial(validation.elementwise, "activation", act.name, act.apply)
     return watched, partial(validation.elementwise, "derivative of activation", act.name, act.derivative), True

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from .. import arguments, losses, validation
 from .. import jax as pytrees  # noqa: F401, which makes pytrees of the records
-from .. import losses, validation
 from ..activations import ACTIVATIONS, activation
-from ..fold import step
+from ..fold import stepped
 from ..losses import LOSSES
 from ..metrics import right
 from ..network import forward
@@ -163,7 +163,7 @@ def _update(fixed: Fixed, clock: Clock, running: Any, moving: Any, batch: Any) -
     rule = fixed.plan.optimizer
     plan = attrs.evolve(fixed.plan, optimizer=attrs.evolve(rule, hyper=clock.hyper or rule.hyper))
     rate, weight = clock.rates if rate is None else rate, None if weight is None else weight[..., 0]
-    state, y_hat = step(plan, State(params, slots, t, running=running), x, y, rate, weight)
+    state, y_hat = stepped(plan, State(params, slots, t, running=running), x, y, rate, weight)
     return (state.params, state.slots, state.t), y_hat
 
 
@@ -230,7 +230,7 @@ def _put(array: Array | None, place: NamedSharding | None) -> Array | None:
 def epochs(run: Prepared, state: State, orders: Orders, rates: Array) -> tuple[State, Reports]:
     """Train an epoch for each order; see `Engine`."""
     fixed, rule = run.fixed, run.fixed.plan.optimizer
-    hyper = rule.hyper if validation.of_table(rule, OPTIMIZERS) else ()
+    hyper = rule.hyper if arguments.of_table(rule, OPTIMIZERS) else ()
     per_epoch, carries = updates(fixed.plan, fixed.shapes), []
     with _precise():
         given = [arrays(one) for one in (state.params, *state.slots)]
@@ -314,7 +314,7 @@ def _known(plan: Plan, shapes: Shapes) -> Hashable:
 
 def _defined(record: Any, table: Any) -> Hashable:
     """Return a table's record by its name, since its constants are given to the loop, and others field by field."""
-    if validation.of_table(record, table):
+    if arguments.of_table(record, table):
         return str(record.name)
     fields = attrs.astuple(record, recurse=False)
     return tuple(
@@ -326,12 +326,12 @@ def obstacle(plan: Plan, shapes: Shapes) -> str | None:
     """Say which record of one's own cannot be traced, or None; see `Engine`."""
     trials: list[Trial] = []
     for act in dict.fromkeys(map(activation, shapes.acts)):
-        if not validation.of_table(act, ACTIVATIONS):
+        if not arguments.of_table(act, ACTIVATIONS):
             trials += _trials_of_activation(act)
     for loss in dict.fromkeys((plan.loss, losses.report_of(plan.loss))):
-        if not validation.of_table(loss, LOSSES):
+        if not arguments.of_table(loss, LOSSES):
             trials += _trials_of_loss(loss, trained=loss is plan.loss)
-    if not validation.of_table(plan.optimizer, OPTIMIZERS):
+    if not arguments.of_table(plan.optimizer, OPTIMIZERS):
         trials += _trials_of_optimizer(plan.optimizer)
     for trial in trials:
         if reason := _try(trial):

@@ -7,7 +7,7 @@ import attrs
 import numpy as np
 
 from ..experiments import Experiment
-from .results import CONVERGED, Result
+from .results import CONVERGED, Result, checked_results
 from .statistics import LOW, commonest, quantile
 from .texts import epochs_text, share
 
@@ -23,7 +23,14 @@ class Conclusion:
 
 
 def judge(results: Mapping[Experiment, Result]) -> list[Conclusion]:
-    """Judge those of the report's conclusions for which all experiments have been run."""
+    """Judge those of the report's conclusions for which all experiments have been run.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``results`` is no mapping of results.
+    """
+    results = checked_results("results", results)
     judged = []
     for conclude in (_linear_faster, _learning_rate, _hidden_units, _no_activation, _relu):
         try:

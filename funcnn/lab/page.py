@@ -7,9 +7,10 @@ import re
 from importlib.resources import files
 from string import Template
 
+from .. import arguments
 from ..experiments import DEFAULT_SEED, Experiment
 from .conclusions import Conclusion, judge
-from .reproduction import Reproduction
+from .reproduction import Reproduction, checked_reproduction
 from .results import CONVERGED, spread_rows
 from .sections import SECTIONS, Figures, picture_name, spread_parts
 from .texts import label
@@ -24,7 +25,13 @@ def render(reproduction: Reproduction, command: str) -> tuple[str, Figures]:
         What `reproduce` gave.
     command
         What the page says it was written by.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``reproduction`` is no `Reproduction`, or lacks results of its suites, or ``command`` is no text.
     """
+    reproduction, command = checked_reproduction(reproduction), arguments.text("command", command)
     text = (files(__package__) / "report" / "page.md").read_text(encoding="utf-8")
     introduction, *rest = re.split(r"<!-- ([a-z-]+) -->\n", text)
     sections = dict(zip(rest[::2], rest[1::2], strict=True))

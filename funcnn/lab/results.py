@@ -7,10 +7,13 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .. import arguments, validation
+from ..consistency import whole_run
 from ..diagnosis import Diagnosis, dead_layers, diagnose, diverged
-from ..experiments import Experiment, Run, check_memory, member, run, scores
+from ..experiments import Experiment, Run, check_memory, described, run
 from ..network import forward
 from ..records import Layer, Params
+from ..runs import check_solo, member, scores
 from .numbers import report_numbers, report_weights
 from .statistics import middle, quantile, standing
 from .suites import SUITES
@@ -42,8 +45,16 @@ class Result:
 
 
 def ensembles(ids: Iterable[str]) -> list[tuple[Experiment, str]]:
-    """Return what these suites take: their experiments, each once since many tables share the base, and its parts."""
-    ids = list(ids)
+    """Return what these suites take: their experiments, each once since many tables share the base, and its parts.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``ids`` lists what are no keys of `SUITES`.
+    """
+    ids = arguments.listed("ids", ids, "list names of experiments")
+    for name in ids:
+        arguments.known("experiment", name, SUITES)
     experiments = dict.fromkeys(experiment for name in ids for experiment in SUITES[name])
     parts = [(APART, "points"), (APART, "weights")] if "base" in ids else []
     return [*((experiment, "both") for experiment in experiments), *parts]
@@ -68,9 +79,19 @@ def collect(
         How many.
     threads, progress
         As for `train`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a field of the experiment is out of range or unknown, or has several seeds, or another argument is not what
+        it should be.
     """
+    names = arguments.known("value of drawn", drawn, DRAWN)
+    seeds = arguments.whole("seeds", seeds, least=1)
+    for name in ("seed", "data_seed"):
+        arguments.whole(f"{name} of the experiment", getattr(described(experiment), name), least=0)
     check_memory(experiment, seeds + 1)
-    members: Any = {name: (*range(seeds), getattr(experiment, name)) for name in DRAWN[drawn]}
+    members: Any = {name: (*range(seeds), getattr(experiment, name)) for name in names}
     ensemble = run(attrs.evolve(experiment, **members), threads=threads, progress=progress)
     loss, accuracy = scores(ensemble)
     below = ensemble.history.loss < CONVERGED
@@ -86,6 +107,32 @@ def collect(
         (dead & ~gone)[:seeds],
         np.where(below.any(axis=0), below.argmax(axis=0), np.inf)[:seeds],
     )
+
+
+def checked(result: Result, name: str = "result") -> Result:
+    """Return a result whose parts are what `Result` says, and fit each other."""
+    arguments.of_kind(name, result, Result)
+    described(result.experiment, f"experiment of {name}")
+    ensemble, solo = whole_run(result.ensemble, f"ensemble of {name}"), check_solo(result.solo, f"solo of {name}")
+    members = ensemble.history.loss.shape[1:]
+    figures = {}
+    for figure in ("loss", "accuracy", "diverged", "dead", "converged"):
+        figures[figure] = validation.numbers(f"{figure} of {name}", getattr(result, figure))
+        if not len(members) or figures[figure].shape != (members[0] - 1,) or members[0] < 2:
+            raise arguments.ArgumentValueError(
+                f"{figure} of {name} must have a number for each member of the ensemble but the last,"
+                f" got shape {figures[figure].shape}"
+            )
+    if not solo.history.snapshots:
+        raise arguments.ArgumentValueError(f"snapshots of solo of {name} must begin with the initial weights, got none")
+    return arguments.changed(result, ensemble=ensemble, solo=solo, **figures)
+
+
+def checked_results(name: str, results: Mapping[Any, Result]) -> dict[Any, Result]:
+    """Return results by what they are of."""
+    if not isinstance(results, Mapping):
+        raise arguments.ArgumentTypeError(f"{name} must be a mapping of results, got {arguments.shown(results)}")
+    return {key: checked(one, f"{name}[{arguments.shown(key)}]") for key, one in results.items()}
 
 
 def accuracy_row(result: Result, report: float | None) -> dict[str, Any]:
@@ -115,10 +162,27 @@ def epoch_losses(result: Result, epoch: int) -> Any:
 
 
 def log_rows(result: Result, log: list[list[float]]) -> list[dict[str, Any]]:
-    """Put our losses beside a log of the report, epoch by epoch."""
-    rows = []
-    for epoch, loss in log:
-        ours = epoch_losses(result, int(epoch))
+    """Put our losses beside a log of the report, epoch by epoch.
+
+    Parameters
+    ----------
+    result
+        What `collect` gave.
+    log
+        Pairs (epoch, loss).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``result`` is no result, or ``log`` no such pairs of epochs that were run.
+    """
+    result, rows = checked(result), []
+    for pair in arguments.listed("log", log, "be pairs (epoch, loss)", axes=2):
+        if validation.numbers("log", pair).shape != (2,):
+            raise arguments.ArgumentValueError(f"log must be pairs (epoch, loss), got {arguments.shown(pair)}")
+        epoch, loss = pair
+        last = min(len(run.history.loss) for run in (result.ensemble, result.solo)) - 1
+        ours = epoch_losses(result, arguments.whole("epoch of log", epoch, least=0, most=last))
         rows.append(
             {
                 "epoch": epoch,
@@ -136,12 +200,20 @@ def spread_rows(spread: Mapping[str, Result]) -> list[dict[str, Any]]:
 
     ``share`` is the variance (of a loss, that of its logarithm) beside the one with both drawn, None where that is 0.
     Without the results of all three there are no rows.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``spread`` is no mapping of results, or these ran for fewer epochs than the report.
     """
-    if len(spread) < len(DRAWN):
+    spread = checked_results("spread", spread)
+    if not spread.keys() >= DRAWN.keys():
         return []
     report = report_numbers()["base"][APART.data]
     (first, first_loss), *_, (last, last_loss) = report["training_log"]
     test = report["test"]
+    if any(len(spread[drawn].ensemble.history.loss) <= last for drawn in DRAWN):
+        raise arguments.ArgumentValueError(f"spread must be of runs of {last + 1:,} epochs at least, as the report's")
     figures: list[tuple[str, Callable[[Result], Any], Any, float, float]] = [
         (f"loss of epoch {first:,}", lambda result: epoch_losses(result, first), np.log10, first_loss, 0.0),
         (f"loss of epoch {last:,}", lambda result: epoch_losses(result, last), np.log10, last_loss, 0.0),
@@ -194,7 +266,14 @@ class Deaths:
 
 
 def deaths(result: Result) -> Deaths | None:
-    """Search the seeds for runs whose units all die."""
+    """Search the seeds for runs whose units all die.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``result`` is no result.
+    """
+    result = checked(result)
     runs = [member(result.ensemble, int(k)) for k in np.flatnonzero(result.dead)]
     found = [(run, diagnosis) for run in runs if (diagnosis := diagnose(run))]
     if not found:

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from .. import validation
+from .. import arguments
 from ..experiments import Experiment
 
 #: The experiments of the lab report, by the report's names.
@@ -30,5 +30,5 @@ def chosen(*names: str) -> list[str]:
         If a name is unknown; the message lists the known ones and suggests the nearest.
     """
     for name in names:
-        validation.known("experiment", name, SUITES)
+        arguments.known("experiment", name, SUITES)
     return [name for name in SUITES if name in names or not names]

@@ -9,10 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
+from ..arguments import ArgumentTypeError, ArgumentValueError, listed, of_kind, shown, whole
+from ..consistency import whole_run
 from ..diagnosis import diagnose, when
-from ..experiments import Run, check_solo, member
+from ..experiments import Run
 from ..records import Array
-from ..validation import whole
+from ..runs import check_solo, member
+from ..validation import numbers
 from .labels import loss_label, member_label, shape_and_rate, title
 from .style import DARK, LAYERS, PATCH, blank, data_color, settled, styled
 
@@ -27,10 +30,10 @@ def learning_curve(run: Run) -> Figure:
 
     Raises
     ------
-    ValueError
-        If the run is an ensemble; `learning_band` draws those.
+    ValueError, TypeError
+        If ``run`` is no run, or an ensemble; `learning_band` draws those.
     """
-    check_solo(run)
+    run = _recorded(check_solo(run), "loss")
     history, trouble = run.history, diagnose(run)
     with styled():
         figure, (top, bottom) = blank(5.5, 4.4, rows=2, sharex=True, height_ratios=(3, 2))
@@ -45,6 +48,13 @@ def learning_curve(run: Run) -> Figure:
             _mark_epoch(top, trouble.epoch, when(trouble))
             _mark_epoch(bottom, trouble.epoch)
         return settled(figure)
+
+
+def _recorded(run: Run, name: str) -> Run:
+    """Return a run whose history has a figure; one that went on where no weights were finite has none."""
+    if not len(getattr(run.history, name)):
+        raise ArgumentValueError(f"run has nothing to draw: {name} of its history is empty")
+    return run
 
 
 def learning_band(
@@ -65,20 +75,21 @@ def learning_band(
 
     Raises
     ------
-    ValueError
-        If the run is a solo one, or has no member ``k``.
+    ValueError, TypeError
+        If ``run`` is no run or a solo one, has no member ``k`` or none ``among``, or ``reference`` is no such pairs.
     """
+    run = _recorded(whole_run(run), "loss")
     if run.history.loss.ndim != 2:
-        raise ValueError("learning_band draws an ensemble, this is a solo run: draw it with learning_curve")
+        raise ArgumentValueError("learning_band draws an ensemble, this is a solo run: draw it with learning_curve")
     members = run.history.loss.shape[1]
     if whole("k", k, least=0) >= members:
-        raise ValueError(f"k must be below {members}, the number of members, got {k}")
-    one, losses = member(run, k), run.history.loss[:, among]
+        raise ArgumentValueError(f"k must be below {members}, the number of members, got {k}")
+    points = _points(reference)
+    one, losses = member(run, k), run.history.loss[:, _some(among, members)]
     some = np.unique(np.linspace(0, len(run.history.epoch) - 1, POINTS // 2).astype(int))
     some = some[np.isfinite(losses[some]).any(axis=1)]
     finite = np.where(np.isfinite(losses[some]), losses[some], np.nan)
     band = np.nanquantile(finite, (0.1, 0.5, 0.9), axis=1) if len(some) else np.empty((3, 0))
-    points = np.array([*(reference or ())], dtype=float).reshape(-1, 2)
     lost = int((~np.isfinite(losses[-1])).sum())
     with styled():
         figure, (axes,) = blank(5.5, 3.9)
@@ -102,10 +113,10 @@ def gradient_norms(run: Run) -> Figure:
 
     Raises
     ------
-    ValueError
-        If the run is an ensemble.
+    ValueError, TypeError
+        If ``run`` is no run, or an ensemble.
     """
-    check_solo(run)
+    run = _recorded(check_solo(run), "grad_norm")
     some = np.unique(np.linspace(0, len(run.history.logged) - 1, POINTS // 10).astype(int))
     epoch, norms = run.history.logged[some], run.history.grad_norm[some].T
     with styled():
@@ -131,6 +142,28 @@ def gradient_norms(run: Run) -> Figure:
         _epoch_axis(axes, run.history.epoch)
         figure.legend(loc="outside lower center", ncols=4)
         return settled(figure)
+
+
+def _points(reference: Any) -> Array:
+    """Return pairs (epoch, loss) as an array (n, 2)."""
+    pairs = () if reference is None else listed("reference", reference, "be pairs (epoch, loss)", axes=2)
+    points = numbers("reference", pairs) if pairs else np.empty((0, 2))
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ArgumentValueError(f"reference must be pairs (epoch, loss), got an array of shape {points.shape}")
+    return points.astype(float)
+
+
+def _some(among: Any, members: int) -> slice:
+    """Return a slice of the members, which must not be empty."""
+    of_kind("among", among, slice)
+    try:
+        none = not range(members)[among]
+    except TypeError as error:
+        raise ArgumentTypeError(f"among must be a slice of whole numbers, got {shown(among)}") from error
+    if none:
+        raise ArgumentValueError(f"among must leave some of {members} members, got {shown(among)}")
+    some: slice = among
+    return some
 
 
 def _draw_curve(axes: Axes, epoch: Array, values: Array, **look: Any) -> None:

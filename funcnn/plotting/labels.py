@@ -3,8 +3,12 @@
 import textwrap
 
 from ..activations import activation
-from ..experiments import Run, member
+from ..experiments import Run
 from ..losses import loss_named, report_of
+from ..runs import member
+
+#: The most lines of a title, above which a picture still has its place.
+LINES = 8
 
 
 def title(run: Run, *facts: str) -> str:
@@ -12,7 +16,7 @@ def title(run: Run, *facts: str) -> str:
     names = [activation(layer.act).name for layer in run.params.layers]
     name = names[0] if len(set(names)) == 1 else "/".join(names)
     words = [word.replace(" ", "\N{NO-BREAK SPACE}") for word in (plain(run.train.name), plain(name), *facts)]
-    return textwrap.fill(", ".join(words), 52)
+    return textwrap.fill(", ".join(words), 52, max_lines=LINES, placeholder="…")
 
 
 def shape_and_rate(run: Run) -> list[str]:
@@ -41,4 +45,9 @@ def loss_label(run: Run) -> str:
 
 def plain(name: str) -> str:
     """Return a name of the user's such that matplotlib does not read formulas in it."""
-    return name.replace("$", r"\$")
+    return drawable(name).replace("$", r"\$")
+
+
+def drawable(text: str) -> str:
+    """Return a text with what no font has, half a letter of a file's name perhaps, as its number."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -9,9 +9,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
-from .. import activations
+from .. import activations, arguments, validation
+from ..network import applied, slope_of
 from ..records import Activation, Array, Params
-from .labels import plain
+from .labels import drawable, plain
 from .style import DARK, GREY, LAYERS, blank, color_map, settled, styled
 
 #: The most units of a layer that are drawn.
@@ -25,12 +26,13 @@ def network(params: Params, title: str | None = None) -> Figure:
 
     Raises
     ------
-    ValueError
-        If ``params`` are an ensemble's.
+    ValueError, TypeError
+        If ``params`` are no network or an ensemble's, or ``title`` is no text.
     """
-    layers = params.layers
-    if layers[0].w.ndim != 2:
-        raise ValueError(f"network draws one network, these are {len(layers[0].w)}")
+    layers = validation.in_numpy(params).layers
+    if lead := validation.leading(Params(layers)):
+        raise arguments.ArgumentValueError(f"network draws one network, these are {' × '.join(map(str, lead))}")
+    title = "" if title is None else drawable(arguments.text("title", title))
     widths = [layers[0].w.shape[0], *(layer.w.shape[1] for layer in layers)]
     heights = [_heights(width) for width in widths]
     values = np.concatenate([array.ravel() for layer in layers for array in (layer.w, layer.b) if array is not None])
@@ -53,7 +55,7 @@ def network(params: Params, title: str | None = None) -> Figure:
             texts += [(ys[-1] - 1, f"⋮ {width} units")] if len(ys) < width else []
             for height, text in [*texts, (-tallest / 2 - 0.25, plain(names[index]))]:
                 axes.text(index, height, text, ha="center", va="center", zorder=3)
-        axes.set(xlim=(-0.4, len(layers) + 0.4), ylim=(-tallest / 2 - 0.5, tallest / 2 + 0.2), title=title or "")
+        axes.set(xlim=(-0.4, len(layers) + 0.4), ylim=(-tallest / 2 - 0.5, tallest / 2 + 0.2), title=title)
         axes.set_axis_off()
         label = "weight" if all(b is None for b in biases) else "weight (ring: bias)"
         bar = figure.colorbar(lines, label=label, shrink=0.75, aspect=22, pad=0.02)
@@ -66,20 +68,22 @@ def activation(*acts: str | Activation) -> Figure:
 
     Raises
     ------
-    ValueError
-        If a name is unknown, or none is given.
+    ValueError, TypeError
+        If a name is unknown, none is given, or one's own is not what `Activation` says.
     """
     if not acts:
-        raise ValueError('activation takes at least one, by name or as an Activation: activation("sigmoid")')
+        raise arguments.ArgumentValueError(
+            'activation takes at least one, by name or as an Activation: activation("sigmoid")'
+        )
     z = np.linspace(-6, 6, 481)
     with styled():
         figure, (left, right) = blank(5.6, 3.3 if len(acts) > 1 else 2.9, columns=2)
         for index, act in enumerate(map(activations.activation, acts)):
             around, color = index // len(LAYERS), LAYERS[index % len(LAYERS)][0]
             dashes = LAYERS[(index + around) % len(LAYERS)][1]  # others the next time around
-            a = act.apply(z)
+            a = applied(act, z)
             left.plot(z, a, color=color, linestyle=dashes, label=plain(act.name))
-            right.plot(z, act.derivative(z, a), color=color, linestyle=dashes)
+            right.plot(z, slope_of(act, z, a), color=color, linestyle=dashes)
         name = plain(act.name) if len(acts) == 1 else "activation"
         left.set(title=f"{name} $f(z)$", xlabel="$z$", xticks=(-6, -3, 0, 3, 6))
         right.set(title="derivative $f\\,'(z)$", xlabel="$z$", xticks=(-6, -3, 0, 3, 6))

@@ -9,10 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .. import metrics
-from ..experiments import Run, check_solo, scores
+from .. import arguments, metrics
+from ..consistency import typed
+from ..experiments import Run
 from ..network import forward
 from ..records import Array, Decision
+from ..runs import check_solo, scores
 from .curves import learning_curve
 from .labels import shape_and_rate, title
 from .style import CLASSES, DARK, GREY, PATCH, blank, color_map, settled, styled, tint
@@ -33,11 +35,10 @@ def ground_truth(run: Run) -> Figure:
 
     Raises
     ------
-    ValueError
-        If the data have not two features, or the run is an ensemble.
+    ValueError, TypeError
+        If ``run`` is no run or an ensemble, or the data have not two features.
     """
-    check_solo(run)
-    _check_plane(run)
+    run = _in_plane(run)
     x, y = run.test.x, run.test.y
     with np.errstate(all="ignore"):
         y_hat = forward(run.params, x)
@@ -70,11 +71,10 @@ def decision_surface(run: Run) -> Figure:
 
     Raises
     ------
-    ValueError
-        If the data have not two features, or the run is an ensemble.
+    ValueError, TypeError
+        If ``run`` is no run or an ensemble, or the data have not two features.
     """
-    check_solo(run)
-    _check_plane(run)
+    run = _in_plane(run)
     outputs, decision = run.train.y.shape[-1], run.decision
     sides, z = _over_plane(run, 51 if outputs == 1 else 151)
     with styled():
@@ -108,10 +108,15 @@ PICTURES: Mapping[str, Callable[[Run], Figure]] = MappingProxyType(
 )
 
 
-def _check_plane(run: Run) -> None:
-    features = run.train.x.shape[-1]
+def _in_plane(run: Run) -> Run:
+    """Return a run of one network on data with two features."""
+    data = typed(arguments.of_kind("run", run, Run), "run").train
+    features = data.x.shape[-1] if data.x.ndim else 0
     if features != 2:
-        raise ValueError(f"this draws data with 2 features in the plane, but {run.train.name} has {features}")
+        raise arguments.ArgumentValueError(
+            f"this draws data with 2 features in the plane, but {data.name[:99]} has {features}"
+        )
+    return check_solo(run)
 
 
 def _over_plane(run: Run, steps: int) -> tuple[Array, Array]:

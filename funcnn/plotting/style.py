@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from ..arguments import ArgumentTypeError, ArgumentValueError, of_kind, shown
 from ..experiments import Run
 from ..storage import write_file
 
@@ -66,14 +67,17 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    ValueError
-        If the suffix is none of these.
+    ValueError, TypeError
+        If the suffix is none of these, ``figure`` no figure or ``path`` no path.
     OSError
         If the file cannot be written; one that was there before is as it was.
     """
+    of_kind("figure", figure, Figure)
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentTypeError(f"path must be a path, got {shown(path)}")
     suffix = Path(path).suffix.lower()
     if suffix not in METADATA:
-        raise ValueError(f"a picture is saved as {', '.join(METADATA)}, got {os.fspath(path)!r}")
+        raise ArgumentValueError(f"path of a picture must end in {', '.join(METADATA)}, got {shown(os.fspath(path))}")
     buffer = io.BytesIO()
     with styled():
         figure.savefig(buffer, format=suffix[1:], metadata=METADATA[suffix])
