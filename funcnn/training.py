@@ -262,7 +262,8 @@ def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> t
     lead = edge.leading(network, most=1, **leads)
 
     def copied(one: Params) -> Params:  # since what the caller does to it is not to show in the history
-        return map_arrays(lambda array: read_only(np.array(array)), spread(one, lead))
+        # Row by row: NumPy would keep the order of what was spread, in which older ones sum otherwise.
+        return map_arrays(lambda array: read_only(np.array(array, order="C")), spread(one, lead))
 
     slots = tuple(map(copied, state.slots))
     running = read_only(np.array(np.broadcast_to(state.running, lead)))
