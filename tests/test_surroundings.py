@@ -390,16 +390,28 @@ def test_a_matplotlib_that_does_not_start_is_said_before_training(tmp_path):
 # --- signals, and what stays behind ----------------------------------------------------------------------------------
 
 
+#: Who runs these tests in the background, or by nohup, has such signals ignored.
+HEEDING = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, "-m", "funcnn", *sys.argv[1:]])
+"""
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_run_that_is_interrupted_leaves_nothing(number, code, tmp_path):
     out = tmp_path / "new" / "deep"
     words = ["run", "xor", "--epochs", "100000000", "--engine", "numpy", "--out", out, "--no-plots"]
-    process = subprocess.Popen([sys.executable, "-m", "funcnn", *words], stderr=subprocess.PIPE, text=True)
-    while not out.exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    process = subprocess.Popen([sys.executable, "-c", HEEDING, *words], stderr=subprocess.PIPE, text=True)
+    try:
+        while not out.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, said.strip()) == (code, "Aborted!" if number == signal.SIGINT else "")
     assert not any(tmp_path.iterdir())
 
