@@ -233,8 +233,8 @@ def factors_of(schedule: Schedule, t: Array) -> Array:
     factors = numbers("what the schedule gives", called("schedule", schedule, t)).astype(float)
     fit = np.isfinite(factors) & (factors >= 0)
     if factors.shape != t.shape or not fit.all():
-        got = f"{factors[~fit][0]} among them" if factors.shape == t.shape else f"shape {factors.shape}"
-        raise ArgumentValueError(
-            f"schedule must give a finite factor for each of {len(t)} updates, none below 0, got {got}"
-        )
+        got = f"shape {factors.shape} for {len(t)} updates"
+        if factors.shape == t.shape:
+            got = f"{factors[~fit][0]} for update {t[~fit][0]:,.0f}"
+        raise ArgumentValueError(f"schedule must give a finite factor for each update, none below 0, got {got}")
     return factors

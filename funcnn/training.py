@@ -13,11 +13,11 @@ from . import arguments, engines, losses, memory
 from . import validation as edge
 from .engines import Data, Engine, Parts, Reports, Shapes
 from .engines.contract import numbers
-from .fold import checked_state, scan, selected
+from .fold import checked_state, scan, selected, stepped
 from .losses import loss_named
 from .metrics import decision as decided
-from .network import predicted, propagate
-from .optimizers import optimizer_named, spread, with_arrays
+from .network import propagate
+from .optimizers import OPTIMIZERS, optimizer_named, spread, with_arrays
 from .records import Array, Decision, History, Loss, Optimizer, Params, Plan, State, arrays, map_arrays, read_only
 from .schedules import Schedule, factors_of, schedule_named
 
@@ -190,7 +190,7 @@ def train(
     losses.check(plan.loss, state.params, data.y)
     if held:
         losses.check(plan.loss, state.params, held.y, "validation y")
-    _try_own_loss(plan, state.params, data)
+    _try_own(plan, state, data)
     marks = _marks(state.epoch, epochs, log_every, snapshots)
     factors = None if schedule is None else schedule_named(schedule)
     seed = arguments.whole("shuffle_seed", shuffle_seed, least=0)
@@ -232,16 +232,19 @@ def _in_numpy(state: State) -> State:
     )
 
 
-def _try_own_loss(plan: Plan, params: Params, data: Data) -> None:
-    """Call a loss of the user's for some samples, so that what it gives is refused before anything is trained."""
-    loss, report = plan.loss, losses.report_of(plan.loss)
-    own = [one for one in (loss, report) if not arguments.of_table(one, losses.LOSSES)]
-    if own:
-        x, y = (array[..., :2, :] for array in (data.x, data.y))
-        with np.errstate(all="ignore"):
-            y_hat = predicted(params, x)
-            for one in own:
-                losses.value(one, y_hat, np.broadcast_to(y, y_hat.shape))
+def _try_own(plan: Plan, state: State, data: Data) -> None:
+    """Update once with what is the user's own, so that its mistakes are told alike whatever engine is to run it."""
+    report = losses.report_of(plan.loss)
+    of_tables = [arguments.of_table(one, losses.LOSSES) for one in (plan.loss, report)]
+    of_tables += [arguments.of_table(plan.optimizer, OPTIMIZERS)]
+    if all(of_tables) and all(isinstance(layer.act, str) for layer in state.params.layers):
+        return
+    rows = slice(min(plan.batch_size, ROWS))
+    x, y = (array[..., rows, :] for array in (data.x, data.y))
+    with np.errstate(all="ignore"):
+        _, y_hat = stepped(plan, _in_numpy(state), x, y, 0.1, None)
+        for one in (plan.loss, report):
+            losses.value(one, y_hat, np.broadcast_to(y, y_hat.shape))
 
 
 def _checked(state: State, x: Any, y: Any, lr: Any, weight: Any, held: Any) -> tuple[State, Data, Data | None, Any]:

@@ -216,7 +216,8 @@ def weights(name: str, values: Any) -> Array:
             array = array.astype(dtype)
     if array.ndim < 2 or not array.shape[-1]:
         raise ArgumentValueError(
-            f"{name} must be an array of shape (..., fan_in, fan_out) with a unit, got shape {tuple(array.shape)}"
+            f"{name} must be an array of shape ({'…, 1' if name[0] == 'b' else '…, fan_in'}, fan_out) with a unit, got"
+            f" shape {tuple(array.shape)}"
         )
     return in_rows(array) if isinstance(array, np.ndarray) else array
 
@@ -350,7 +351,9 @@ def _columns_hint(name: str, array: Array, count: int) -> str:
     if array.shape not in (array.shape[:1], (*array.shape[:1], 1)) or not array.size:
         return ""
     if count == 1:
-        return f": np.reshape({name}, (-1, 1)) makes a column of it"
+        return f": np.reshape({name}, (-1, 1)) makes a column of it" if array.ndim == 1 else ""
+    if not name.endswith("y"):
+        return ""
     labels = not foreign(array) and bool(np.isin(array, np.arange(count)).all())
     flat = name if array.ndim == 1 else f"np.ravel({name})"
     return f": np.eye({count})[{flat}] makes one-hot targets of whole labels from 0 to {count - 1}" if labels else ""

@@ -217,6 +217,47 @@ CANNOT = {
 }
 
 
+def one(z, a):
+    return 1.0
+
+
+#: Mistakes in what is one's own, whatever engine is to run it.
+MISTAKES = {
+    "two arguments": (Activation("mine", lambda z, w: z, one), "'mine' must be a function of 1 argument"),
+    "in place": (Activation("mine", lambda z: np.tanh(z, out=z), one), "'mine' changes its argument in place"),
+    "another shape": (Activation("mine", lambda z: z[:, :1], one), "'mine' must give a number for each"),
+    "nothing": (Activation("mine", lambda z: None, one), "activation 'mine'"),
+    "a text": (Activation("mine", lambda z: "a", one), "activation 'mine'"),
+    "no slots": (
+        Optimizer("mine", lambda w, g, slots, t, lr, hyper: (w - lr * g, (w,))),
+        "'mine' must give .* 0 slots",
+    ),
+    "a scalar slot": (
+        Optimizer("mine", lambda w, g, slots, t, lr, hyper: (w - lr * g, (0.5,)), slots=1),
+        "'mine' must give weights and slots of the weights' shape",
+    ),
+    "five arguments": (
+        Optimizer("mine", lambda w, g, slots, t, lr: (w, ())),
+        "'mine' must be a function of 6 arguments",
+    ),
+    "a loss": (Loss("mine", lambda y_hat, y: y_hat[0], lambda y_hat, y: y_hat - y), "loss 'mine' must give a number"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_alike_whatever_engine_is_to_run_it(mistake):
+    record, message = MISTAKES[mistake]
+    data, act = funcnn.xor(), record if isinstance(record, Activation) else "tanh"
+    names = {Optimizer: "optimizer", Loss: "loss"}
+    some = {names[type(record)]: record} if type(record) in names else {}
+    said = set()
+    for engine in ("numpy", *OTHERS):
+        with pytest.raises((ValueError, TypeError), match=message) as caught:
+            funcnn.train(funcnn.init((2, 3, 1), act=act), data.x, data.y, epochs=2, engine=engine, **some)
+        said.add(str(caught.value))
+    assert len(said) == 1
+
+
 @pytest.mark.parametrize("kind", CANNOT)
 def test_an_engine_that_cannot_run_a_record_says_so_and_auto_takes_another(kind):
     params, x, y, some = made({**PLAIN, kind: CANNOT[kind]})

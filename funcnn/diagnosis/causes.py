@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import attrs
 import numpy as np
 
 from .. import metrics
@@ -11,7 +12,7 @@ from ..network import forward, grads
 from ..optimizers import optimizer_named
 from ..records import Array, Params, arrays
 from ..schedules import factors_of, schedule_named
-from ..validation import batch_rows
+from ..validation import batch_rows, shapes
 from .boundary import has_bias, line_lacks
 from .evidence import classes, slopes_on, unexplained
 from .words import Cause
@@ -28,6 +29,10 @@ SCALE = 0.01, 10.0
 CENTRED = 0.05
 #: A unit is saturated where its slope is below this share of that at 0.
 SATURATED = 0.01
+#: Weights whose layers are all of less than this root mean square pass nearly nothing on.
+SMALL = 0.1
+#: Units and samples without slope of which so large a share is nearly all.
+MOST_FLAT = 0.9
 #: Weights that have moved by less than this share of themselves have hardly moved.
 MOVED = 0.01
 #: Optimizers whose steps grow with the gradient.
@@ -43,13 +48,13 @@ Found = tuple[Cause, str | float | None]
 
 def cause_of_stand(run: Run, missing: Array) -> Found | None:
     """Return what keeps the loss of a run, and its samples not learned (n,), from becoming better, the surest first."""
-    sure = (_out_of_range, _boundary, _alike, _ended, _clipped, _shrunk, _outweighed)
+    sure = (_out_of_range, _boundary, _alike, _ended, _clipped, _shrunk, _outweighed, _small)
     return _first(run, *sure, _unscaled, _large_targets, _saturated, _batches, _unmoved) or _unlike(run, missing)
 
 
 def cause_of_swing(run: Run) -> Found | None:
     """Return what made a run diverge, rise or swing, beside its learning rate."""
-    return _first(run, _batches, _unscaled, _large_targets, _shrunk)
+    return _first(run, _batches, _unscaled, _large_targets, _overshot, _clipped, _shrunk)
 
 
 def cause_of_unrest(run: Run) -> Found | None:
@@ -61,7 +66,7 @@ def cause_of_death(run: Run, missing: Array) -> Found | None:
     """Return what lets no gradient through to the samples that are not learned, (n,)."""
     if not run.train.x[missing].any() and not has_bias(run.params):
         return "bias", None
-    sure = (_out_of_range, _boundary, _alike, _shrunk)
+    sure = (_out_of_range, _boundary, _alike, _shrunk, _small)
     return _first(run, *sure, _unscaled, _large_targets, _saturated) or _unlike(run, missing)
 
 
@@ -77,7 +82,8 @@ def _unlike(run: Run, missing: Array) -> Found | None:
 
 def start_of(run: Run) -> Params | None:
     """Return the weights that a run began with, where its history has them."""
-    return next((params for epoch, params in run.history.snapshots if epoch == 0), None)
+    begun = (params for epoch, params in run.history.snapshots if epoch == 0)
+    return next((params for params in begun if shapes(params) == shapes(run.params)), None)
 
 
 def movement(run: Run) -> float | None:
@@ -110,16 +116,49 @@ def _alike(run: Run) -> Found | None:
 
 
 def _saturated(run: Run) -> Found | None:
-    """Tell whether the initial weights saturate most units of a hidden layer at most samples."""
+    """Tell whether initial weights, or biases alone, leave most units of a hidden layer without slope."""
     start = start_of(run)
     if start is None:
         return None
-    for layer, slope in list(zip(start.layers, slopes_on(run, start), strict=True))[:-1]:
+    without = Params(attrs.evolve(layer, b=None) for layer in start.layers)
+    if has_bias(start) and _share_flat(run, start) > MOST_FLAT >= _share_flat(run, without):
+        return "biases", None
+    return ("start", None) if _share_flat(run, start, saturated=True) > 0.5 else None
+
+
+def _share_flat(run: Run, params: Params, *, saturated: bool = False) -> float:
+    """Return at which share of units and samples a hidden layer has no slope, in the layer where that is largest.
+
+    Of activations that saturate alone, or of all.
+    """
+    shares = [0.0]
+    for layer, slope in list(zip(params.layers, slopes_on(run, params), strict=True))[:-1]:
         act = activation(layer.act)
-        steepest = np.abs(act.derivative(np.zeros(1), act.apply(np.zeros(1))))
-        if act.saturates and np.mean(np.abs(slope) < SATURATED * steepest) > 0.5:
-            return "start", None
-    return None
+        near = np.array([1e-3])
+        steepest = np.abs(act.derivative(near, act.apply(near)))
+        if act.saturates or not saturated:
+            shares.append(float(np.mean(np.abs(slope) < SATURATED * steepest)))
+    return max(shares)
+
+
+def _small(run: Run) -> Found | None:
+    """Tell whether weights began so small that no layer passes much on, and those of some still are."""
+    start = start_of(run)
+    if start is None or run.experiment.scheme.partition(":")[0] in ("zeros", "constant"):
+        return None
+    began = max(_size(layer.w) for layer in start.layers)
+    is_so = min(_size(layer.w) for layer in run.params.layers)
+    return ("small", began) if began < SMALL and is_so < SMALL else None
+
+
+def _size(w: Array) -> float:
+    return float(np.sqrt(np.mean(w * w)))
+
+
+def _overshot(run: Run) -> Found | None:
+    """Tell whether a step of weight decay alone is longer than the weights."""
+    decay, own = _decays(run)
+    return ("decay", decay) if decay and not own and decay * float(np.max(run.experiment.lr)) > 1 else None
 
 
 def _tied(run: Run, missing: Array) -> Found | None:
