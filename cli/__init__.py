@@ -3,7 +3,6 @@
 Only Click is imported here; what a command needs, it imports when it runs, so that ``funcnn --help`` answers at once.
 """
 
-import sys
 from typing import NoReturn
 
 import click
@@ -38,4 +37,4 @@ for command in (run, plot, show, list_names, reproduce):
 def entry() -> NoReturn:
     """Be the program ``funcnn``."""
     process.survive_any_encoding()
-    sys.exit(process.ended_well(main))
+    process.leave(process.ended_well(main))

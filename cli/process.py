@@ -1,15 +1,17 @@
 """What the process owes its terminal and its shell: how it ends, what it says where, and that it can be written."""
 
+import _thread
 import codecs
 import contextlib
 import io
 import os
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -22,6 +24,7 @@ INTERRUPTED = 128 + signal.SIGINT
 def ended_well(main: click.Command) -> int:
     """Run the command line and return the process's exit code; whatever the ending, no traceback that is the user's."""
     _clean_up_when_told_to_end()
+    heed_what_is_swallowed()
     try:
         code = main(prog_name="funcnn", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -40,12 +43,40 @@ def ended_well(main: click.Command) -> int:
         return 1
 
 
+def leave(code: int) -> NoReturn:
+    """End the process; one that was interrupted, at once: a compiler that was may crash as Python takes it down."""
+    if code == INTERRUPTED:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def _clean_up_when_told_to_end() -> None:
     """Let signals that end a process at once unwind it instead, so that it leaves nothing half done."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, frame: sys.exit(128 + number))
+
+
+def heed_what_is_swallowed() -> None:
+    """Let a signal come again that was raised where it could not end anything, as in what a compiler calls back."""
+    before = sys.unraisablehook
+
+    def hook(found: Any) -> None:
+        number = signal.SIGINT if issubclass(found.exc_type, KeyboardInterrupt) else None
+        if issubclass(found.exc_type, SystemExit) and isinstance(found.exc_value.code, int):
+            number = signal.Signals(found.exc_value.code - 128) if found.exc_value.code > 128 else None
+        if number is None:
+            before(found)
+        else:
+            timer = threading.Timer(0.05, _thread.interrupt_main, (number,))
+            timer.daemon = True
+            timer.start()
+
+    sys.unraisablehook = hook
 
 
 def _drop_output() -> None:

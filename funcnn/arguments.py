@@ -11,9 +11,11 @@ import inspect
 import itertools
 import math
 import operator
+import os
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Set
 from numbers import Real
+from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
@@ -212,6 +214,17 @@ def positive(name: str, value: Any, *, zero: bool = False) -> float:
     return one
 
 
+def path(name: str, value: Any) -> Path:
+    """Return a file's name as a path."""
+    try:
+        found = os.fspath(value)
+    except TypeError:
+        raise ArgumentTypeError(f"{name} must be a file's name, got {shown(value)}") from None
+    if not isinstance(found, str) or "\0" in found:
+        raise ArgumentValueError(f"{name} must be a file's name, got {shown(found)}")
+    return Path(found)
+
+
 def text(name: str, value: Any) -> str:
     """Return ``value``, which must be a text."""
     if not isinstance(value, str):
@@ -365,11 +378,13 @@ def miscounted(kind: str, text: object, given: int, takes: str) -> str:
 
 def of_table(record: Any, table: Mapping[str, Any]) -> bool:
     """Tell whether a record is the table's own of that name, perhaps with other constants ``hyper``."""
-    entry: Any = table.get(record.name)
+    entry: Any = table.get(record.name) if isinstance(record.name, str) else None
     if entry is record:
         return True
     if type(entry) is not type(record):
         return False
     if not hasattr(entry, "hyper"):
         return bool(entry == record)
-    return len(record.hyper) == len(entry.hyper) and bool(attrs.evolve(record, hyper=entry.hyper) == entry)
+    if not isinstance(record.hyper, tuple | list) or len(record.hyper) != len(entry.hyper):
+        return False
+    return bool(attrs.evolve(record, hyper=entry.hyper) == entry)

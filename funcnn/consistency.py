@@ -51,6 +51,20 @@ def whole_run(run: Run, name: str = "run") -> Run:
     return whole
 
 
+def whole(record: Whole) -> Whole:
+    """Return a network or a run that is what a file holds: its parts are of their kinds, and fit each other.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they do not.
+    """
+    found = typed(record)
+    check_fit(found)
+    check_numbers(found)
+    return found
+
+
 def typed(record: Whole, name: str | None = None) -> Whole:
     """Return a record with NumPy's arrays, its fields being what the annotations say; else raise TypeError.
 
@@ -318,6 +332,8 @@ def check_numbers(record: Params | Run) -> None:
         )
     if h.best is not None and not np.all((np.asarray(h.best[0]) >= 0) & (np.asarray(h.best[0]) <= epochs)):
         raise ArgumentValueError(f"best of history lies outside its {epochs} epochs")
+    if h.state is not None and h.best is None and h.state.params != record.params:
+        raise ArgumentValueError("history.state has other weights than params: a run that goes on has to know which")
     _check_data_numbers(record)
 
 

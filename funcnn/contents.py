@@ -1,5 +1,6 @@
 """What files hold: records as JSON and arrays, and what users have of their own by its name."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -144,6 +145,8 @@ def _own_text(value: Any, own: dict[tuple[str, str], Any], argument: str) -> Any
     if ":" in name:
         raise ArgumentValueError(f"the name of an optimizer that is saved cannot have a colon, got {name!r}")
     text = text_of(value)
+    if not all(map(math.isfinite, value.hyper)):
+        raise ArgumentValueError(f"constants of {noun} {name!r} must be finite to be saved, got {value.hyper}")
     named("optimizer", text, {name: value})  # as it will be read
     return text
 

@@ -98,7 +98,7 @@ def planned(plan: Plan) -> Plan:
         loss=loss_named(plan.loss),
         optimizer=optimizer_named(plan.optimizer),
         batch_size=arguments.whole("batch_size of plan", plan.batch_size, least=1),
-        clip=None if plan.clip is None else arguments.positive("clip of plan", plan.clip),
+        clip=plan.clip if plan.clip is None or arguments.foreign(plan.clip) else arguments.positive("clip", plan.clip),
         l2=arguments.positive("l2 of plan", plan.l2, zero=True),
         decision=edge.decision("decision of plan", plan.decision),
     )

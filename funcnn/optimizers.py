@@ -135,9 +135,9 @@ def _check_ranges(rule: Optimizer) -> None:
     numbers = dict(zip(rule.names, rule.hyper, strict=True))
     for name, number in numbers.items():
         words, test = RANGES[name]
-        if not test(number):
+        if not arguments.foreign(number) and not test(number):
             raise arguments.ArgumentValueError(f"{name} of optimizer {rule.name!r} must be {words}, got {number:g}")
-    if not numbers.get("least", 0.0) <= numbers.get("most", math.inf):
+    if "least" in numbers and not any(map(arguments.foreign, rule.hyper)) and not numbers["least"] <= numbers["most"]:
         raise arguments.ArgumentValueError(
             f"least of optimizer {rule.name!r} must not be above most, got {numbers['least']:g} and {numbers['most']:g}"
         )
@@ -169,11 +169,16 @@ def _own(rule: Optimizer) -> Optimizer:
         arguments.text(f"names {of_rule}", name)
     hyper = arguments.listed(f"hyper {of_rule}", rule.hyper, "list its constants, as (0.9, 0.99)")
     called = itertools.chain(names, itertools.repeat("hyper"))
-    hyper = tuple(arguments.number(f"{name} {of_rule}", number) for name, number in zip(called, hyper, strict=False))
+    hyper = tuple(_constant(f"{name} {of_rule}", one) for name, one in zip(called, hyper, strict=False))
     if all(type(number) is float for number in rule.hyper) and isinstance(rule.hyper, tuple):
         hyper = rule.hyper
     names = rule.names if isinstance(rule.names, tuple) else names
     return arguments.changed(rule, slots=slots, hyper=hyper, names=names)
+
+
+def _constant(name: str, value: Any) -> Any:
+    """Return a constant as a float; traced ones pass."""
+    return value if arguments.foreign(value) else arguments.number(name, value)
 
 
 def fresh_slots(optimizer: str | Optimizer, params: Params) -> tuple[Params, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import arguments, engines, losses
 from .arguments import MOST
-from .consistency import check_fit, whole_run
+from .consistency import whole, whole_run
 from .experiments import Run, settings_of, weights_sha256
 from .losses import loss_named, report_of
 from .metrics import accuracy
@@ -44,8 +44,7 @@ def resume(
     >>> longer.params == funcnn.run(funcnn.Experiment(epochs=100)).params
     True
     """
-    run, epochs = whole_run(run), arguments.whole("epochs", epochs, least=1)
-    check_fit(run)
+    run, epochs = whole(arguments.of_kind("run", run, Run)), arguments.whole("epochs", epochs, least=1)
     e = attrs.evolve(run.experiment, epochs=run.experiment.epochs + epochs)
     settings = settings_of(e, run.decision, threads, progress)
     state: Any = run.history.state
@@ -113,12 +112,18 @@ def member(run: Run, k: int) -> Run:
     4
     """
     run = whole_run(run)
-    e, h = run.experiment, run.history
+    h = run.history
     members = h.loss.shape[1] if h.loss.ndim == 2 else 0
     if not -members <= (k := arguments.whole("k", k, least=-MOST)) < members:
         raise arguments.ArgumentValueError(
             f"k must be one of the run's members, got {k!r}: it has {members or 'no'} members"
         )
+    return picked(run, k)
+
+
+def picked(run: Run, k: int) -> Run:
+    """Return what `member` does, of an ensemble that has been checked and has the member."""
+    e, h = run.experiment, run.history
     drawn = {name: getattr(e, name) for name in ("seed", "lr", "data_seed")}
     # The modulo is for a tuple of one, which every member shares, as it shares arrays of length 1.
     one = attrs.evolve(
@@ -127,11 +132,16 @@ def member(run: Run, k: int) -> Run:
     if e.start_sha256 is not None and h.snapshots:
         one = attrs.evolve(one, start_sha256=weights_sha256(_member_params(h.snapshots[0][1], k)))
     sets: dict[str, Any] = {
-        part: attrs.evolve(data, x=data.x[k], y=data.y[k]) if data.x.ndim == 3 else data
+        part: attrs.evolve(data, **{side: _own_part(getattr(data, side), k) for side in ("x", "y")})
         for part, data in (("train", run.train), ("test", run.test))
     }
     history = _member_history(h, k)
     return attrs.evolve(run, experiment=one, params=_member_params(run.params, k), history=history, **sets)
+
+
+def _own_part(array: Array, k: int) -> Array:
+    """Return what a member has of samples or targets, which all may share."""
+    return array[k] if array.ndim == 3 else array
 
 
 def _member_params(params: Params, k: int) -> Params:
@@ -147,6 +157,9 @@ def _member_history(h: History, k: int) -> History:
         accuracy=read_only(h.accuracy[ran, k]),
         logged=read_only(logged),
         grad_norm=read_only(h.grad_norm[: len(logged), :, k]),
+        val_loss=None if h.val_loss is None else read_only(h.val_loss[ran, k]),
+        val_accuracy=None if h.val_accuracy is None else read_only(h.val_accuracy[ran, k]),
+        best=None if h.best is None else (read_only(np.array(h.best[0][k])), _member_params(h.best[1], k)),
         snapshots=tuple(
             (epoch, _member_params(params, k)) for epoch, params in h.snapshots if epoch < ran.sum() or ran.all()
         ),

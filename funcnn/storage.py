@@ -10,6 +10,7 @@ import json
 import math
 import os
 import reprlib
+import shutil
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -20,9 +21,9 @@ import attrs
 import numpy as np
 from numpy.lib import format as npy
 
-from . import validation
+from . import arguments, validation
 from .arguments import ArgumentTypeError, ArgumentValueError
-from .consistency import check_fit, check_numbers, typed
+from .consistency import check_fit, check_numbers, typed, whole
 from .contents import OWN, VERSION, Given, decode, encode, given, references, unknown
 from .experiments import Run
 from .metrics import decision
@@ -55,12 +56,10 @@ def save(path: str | os.PathLike[str], record: Params | Run) -> None:
     OSError
         If the file cannot be written; one that was there before is as it was.
     """
+    path = arguments.path("path", path)
     if not isinstance(record, Params | Run):
         raise ArgumentTypeError(f"save(path, record) takes Params or a Run as record, got {type(record).__name__}")
-    whole = typed(record)
-    check_fit(whole)
-    check_numbers(whole)
-    content, arrays = encode(whole)
+    content, arrays = encode(whole(record))
     header = {"format": "funcnn", "version": VERSION, "record": content}
     buffer = io.BytesIO()
     np.savez(buffer, header=np.array(json.dumps(header)), **arrays)
@@ -105,6 +104,7 @@ def load(
     True
     """
     own = given(activations=activations, losses=losses, optimizers=optimizers, schedules=schedules)
+    path = arguments.path("path", path)
     name = os.fspath(path)
     with _opened(path) as file:
         room = LEAST + os.fstat(file.fileno()).st_size
@@ -288,7 +288,8 @@ def load_params(path: str | os.PathLike[str]) -> Params:
     OSError
         If it cannot be read.
     """
-    if Path(path).suffix.lower() != ".json":
+    path = arguments.path("path", path)
+    if path.suffix.lower() != ".json":
         record = load(path)
         return record.params if isinstance(record, Run) else record
     name = os.fspath(path)
@@ -320,12 +321,15 @@ def _layer(index: int, w: Any, b: Any) -> Layer:
 
 def write_file(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file whole or not at all: beside its place first, under a name that nobody else has, then renamed."""
-    path = Path(path)
-    if path.exists():
+    path = Path(os.path.realpath(path))  # a link stays one
+    there = path.exists()
+    if there:
         _check_regular(path)
     beside = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
         beside.write_bytes(content)
+        if there:
+            shutil.copymode(path, beside)
         beside.replace(path)
     except BaseException as error:
         with contextlib.suppress(OSError):

@@ -239,7 +239,7 @@ def _try_own(plan: Plan, state: State, data: Data) -> None:
     of_tables += [arguments.of_table(plan.optimizer, OPTIMIZERS)]
     if all(of_tables) and all(isinstance(layer.act, str) for layer in state.params.layers):
         return
-    rows = slice(min(plan.batch_size, ROWS))
+    rows = slice(min(max(2, plan.batch_size), ROWS))  # two tell one for all from one for each
     x, y = (array[..., rows, :] for array in (data.x, data.y))
     with np.errstate(all="ignore"):
         _, y_hat = stepped(plan, _in_numpy(state), x, y, 0.1, None)

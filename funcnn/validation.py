@@ -159,11 +159,12 @@ def rates(lr: Any, like: Array | None = None) -> Any:
         raise ArgumentValueError(f"lr must be a number or have shape (K,), got shape {array.shape}")
     with np.errstate(over="ignore", under="ignore"):
         used = array.astype(like.dtype if isinstance(like, np.ndarray) else float)
-    for given, rate in zip(array.flat, used.flat, strict=True):
+    lost = ~np.isfinite(used) | ((used == 0) != (array == 0))
+    if lost.any():
+        given, rate = array[lost].flat[0], used[lost].flat[0]
         if not np.isfinite(given):
             raise ArgumentValueError(f"lr must be positive and finite, got {float(given)!r}")
-        if not np.isfinite(rate) or (rate == 0) != (given == 0):
-            raise ArgumentValueError(f"lr {given!s} becomes {rate!s} in {used.dtype}, the dtype of the weights")
+        raise ArgumentValueError(f"lr {given!s} becomes {rate!s} in {used.dtype}, the dtype of the weights")
     return float(array) if array.ndim == 0 else array.astype(float)
 
 
@@ -174,9 +175,9 @@ def _is_flag(value: Any) -> bool:
 def learning_rate(lr: Any, like: Array | None = None) -> Any:
     """Return ``lr`` as `rates` does; all must be positive."""
     checked = rates(lr, like)
-    for rate in np.ravel(checked):
-        if rate <= 0:
-            raise ArgumentValueError(f"lr must be positive and finite, got {float(rate)!r}")
+    low = np.ravel(checked)[np.ravel(checked) <= 0]
+    if len(low):
+        raise ArgumentValueError(f"lr must be positive and finite, got {float(low[0])!r}")
     return checked
 
 

@@ -249,6 +249,11 @@ def changed(*place):
     return change
 
 
+def without_its_start(header, arrays):
+    header["record"]["experiment"]["start_sha256"] = "0" * 64
+    header["record"]["history"]["snapshots"] = []
+
+
 def array_of(*place):
     """Return what changes an array of a run: all but the last of ``place`` say which, the last is a function."""
 
@@ -291,6 +296,15 @@ MISFITS = {
     "another's state": (
         array_of("history", "state", "params", "layers", 0, "w", lambda a: a[:, :2]), "state of history: b of layer 0",
     ),
+    "another's activations": (
+        changed("history", "snapshots", 0, 1, "layers", 0, "act", "relu"),
+        "snapshot 0 of history has other dtypes or activations",
+    ),
+    "weights that the state has not": (
+        array_of("params", "layers", 0, "w", lambda a: a + 1),
+        "history.state has other weights than params",
+    ),
+    "no weights to start from": (without_its_start, "must begin with the weights that the run started from"),
     "engine": (changed("history", "engine", "steam"), "unknown engine 'steam'"),
     "weights of an ensemble": (array_of("params", "layers", 1, "w", lambda a: a[None]), "params has layers"),
     "weights of a vector": (array_of("params", "layers", 1, "w", lambda a: a[0]), "w of layer 1 must be"),

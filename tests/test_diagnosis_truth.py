@@ -25,7 +25,14 @@ def run_on(data, start=None, begin=0, **fields):
     e = Experiment(**{"engine": "numpy", "epochs": 200} | fields)
     sizes = (data.x.shape[1], *e.hidden, data.y.shape[1])
     params = funcnn.init(
-        sizes, seed=e.seed, act=e.act, out_act=e.out_act, bias=e.bias, scheme=e.scheme, dtype=data.x.dtype
+        sizes,
+        seed=e.seed,
+        act=e.act,
+        out_act=e.out_act,
+        bias=e.bias,
+        scheme=e.scheme,
+        bias_init=e.bias_init,
+        dtype=data.x.dtype,
     )
     names = ("loss", "optimizer", "lr", "schedule", "batch_size", "clip", "l2", "shuffle", "epochs", "engine")
     state = funcnn.State(start or params, epoch=begin) if begin else start or params
@@ -397,6 +404,26 @@ CAUSES = {
         XOR,
         {"scheme": "normal", "lr": 0.1},
     ),
+    "biases": (
+        XOR,
+        {"act": "tanh", "bias": True, "bias_init": "constant:50"},
+        "smaller biases",
+        XOR,
+        {"bias_init": None},
+    ),
+    "biases, dead": (
+        XOR,
+        {"act": "relu", "out_act": "sigmoid", "bias": True, "bias_init": "constant:-10"},
+        "smaller biases",
+        XOR,
+        {"act": "tanh", "bias_init": None},
+    ),
+    "small": (XOR, {"act": "tanh", "scheme": "normal:1e-8"}, "larger weights", XOR, {"scheme": "normal"}),
+    "small, dead": (XOR, {"act": "tanh", "scheme": "normal:1e-200"}, "larger weights", XOR, {"scheme": "normal"}),
+    "clip, rising": (XOR, {"clip": 1e-3, "epochs": 9000}, "larger clip", XOR, {"clip": None}),
+    "decay, diverged": (XOR, {"act": "tanh", "l2": 1e10}, "less decay", XOR, {"l2": 0.0}),
+    "decay, outweighed": (XOR, {"l2": 0.003, "epochs": 2000}, "less decay", XOR, {"l2": 0.0, "act": "tanh"}),
+    "range, dead": (SIGNS, {"lr": 1e4}, "output activation", SIGNS, {"act": "tanh", "lr": 0.1, "epochs": 1000}),
     "batch": (XOR, {"act": "tanh", "optimizer": "rprop"}, "full batch", XOR, {"batch_size": "full"}),
     "rate": (XOR, {"act": "tanh", "lr": 1e-7}, "higher lr", XOR, {"lr": 0.1}),
     "labels": (
@@ -429,12 +456,36 @@ def test_a_line_that_does_is_not_blamed(fields):
     assert said.cause not in ("activation", "hidden layer", "units", "bias")
 
 
+@pytest.mark.parametrize("fields", [{"hidden": ()}, {"hidden": (1,), "bias": True}, {"act": "none", "bias": True}])
+def test_a_line_that_does_is_not_blamed_where_inputs_are_off_centre_or_of_uneven_scales(fields):
+    years = np.arange(30.0)[:, None]
+    for offset in (0, 10, 1990, 1e6):
+        data = Dataset(years + offset, (years >= 15).astype(float))
+        said = funcnn.diagnose(run_on(data, epochs=3, lr=1e-9, **{"bias": True, **fields}))
+        assert said.cause not in ("activation", "hidden layer", "units", "bias"), (offset, said.message)
+    uneven = np.array([[1e6, 1.0], [1e6, -1.0], [-1e6, 1.0], [-1e6, -1.0]])
+    said = funcnn.diagnose(run_on(Dataset(uneven, (uneven[:, 1:] > 0).astype(float)), epochs=3, lr=1e-9, **fields))
+    assert said.cause not in ("activation", "hidden layer", "units", "bias"), said.message
+
+
+def test_a_schedule_that_looks_its_numbers_up_is_asked_for_those_of_updates_only():
+    table = {float(update): 1.0 / update for update in range(1, 21 * 30 + 1)}
+    said = funcnn.diagnose(run_on(XOR, epochs=30, schedule=lambda t: np.array([table[one] for one in t.tolist()])))
+    assert said is not None
+
+
+def test_inputs_of_nothing_are_not_told_to_be_scaled():
+    said = funcnn.diagnose(run_on(Dataset(np.zeros((4, 2)), np.eye(4)[:, :1]), epochs=30))
+    assert said.cause != "inputs"
+
+
 def test_what_a_line_cannot_do_is_found_out_for_random_classes():
     # Fewer points than weights can be separated however they are labelled; many more cannot.
     for n, able in ((3, True), (4, True), (40, False), (60, False)):
         rng = np.random.default_rng(n)
         data = Dataset(rng.normal(size=(n, 3)), rng.permutation(np.arange(n) % 2)[:, None].astype(float))
         said = funcnn.diagnose(run_on(data, hidden=(), bias=True, epochs=1, lr=1e-3, seed=1))
+        assert said is not None or able
         assert said is None or (said.cause == "hidden layer") != able
 
 

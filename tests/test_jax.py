@@ -295,6 +295,25 @@ def test_auto_takes_jax_for_numpys_arrays_only_where_there_is_an_accelerator(acc
     assert engines.choose("auto", Plan(HALF_SSE, SGD, 1024), shapes, 100).name == engine
 
 
+def test_constants_of_a_plan_can_be_traced():
+    params = jax.tree.map(jnp.asarray, funcnn.init((2, 3, 1), seed=1))
+    adam, plan = funcnn.OPTIMIZERS["adam"], Plan(HALF_SSE, SGD)
+    gradient, slots = funcnn.grads(params, XOR.x, XOR.y), funcnn.fresh_slots(adam, params)
+
+    def mean(beta):
+        rule = attrs.evolve(adam, hyper=(beta, *adam.hyper[1:]))
+        return funcnn.optimizer_step(rule, params, gradient, slots, 1.0, 0.1)[1][0].layers[0].w
+
+    # Of (1 − β) g.
+    np.testing.assert_allclose(jax.jacobian(mean)(0.9), -gradient.layers[0].w, rtol=1e-6)
+    state = funcnn.fresh_state(plan, params)
+
+    def by_clip(clip):
+        return funcnn.step(attrs.evolve(plan, clip=clip), state, XOR.x, XOR.y, 0.1)[0].params
+
+    assert_near(jax.jit(by_clip)(0.01), by_clip(0.01), 1e-5)
+
+
 def test_training_itself_cannot_be_traced_and_says_so():
     with pytest.raises(TypeError, match="weights must be an array of real numbers, got"):
         jax.jit(lambda params: train(params, epochs=1)[0])(funcnn.init((2, 3, 1)))

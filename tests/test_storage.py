@@ -248,7 +248,7 @@ NAMELESS = {
     "a loss's": ({"loss": attrs.evolve(QUARTIC, name="mse")}, "loss 'mse' is one's own"),
     "an optimizer's": ({"optimizer": ADAM}, "optimizer 'adam' is one's own"),
     "a colon": ({"optimizer": attrs.evolve(AVERAGED, name="my:own")}, "cannot have a colon"),
-    "an endless constant": ({"optimizer": attrs.evolve(AVERAGED, hyper=(np.inf,))}, "finite numbers"),
+    "an endless constant": ({"optimizer": attrs.evolve(AVERAGED, hyper=(np.inf,))}, "must be finite to be saved"),
     "no text": ({"loss": attrs.evolve(QUARTIC, name=5)}, "name of the loss must be text, got 5"),
     "a schedule without": ({"schedule": lambda t: 1 / t}, "schedule .* by its name, and <function .* has none"),
 }

@@ -60,8 +60,14 @@ def _fitted(run: Run, loss: Loss, bias: bool) -> bool:
 
 
 def _features(run: Run, bias: bool) -> Array:
-    """Return the inputs, with a column of ones where there is a bias, (n, d)."""
+    """Return the inputs, with a column of ones where there is a bias, (n, d).
+
+    Columns are of one scale, and about 0 where there is a bias: neither changes what a line can part or fit, and
+    nearly parallel rows would look as if nothing parted them.
+    """
     x = run.train.x
+    scale = np.sqrt(np.mean((x - x.mean(axis=0) * bias) ** 2, axis=0))
+    x = (x - x.mean(axis=0) * bias) / np.where(scale > 0, scale, 1.0)
     return np.column_stack([x, np.ones(len(x))]) if bias else x
 
 

@@ -172,7 +172,7 @@ def _ended(run: Run) -> Found | None:
     e, h = run.experiment, run.history
     n = len(run.train.x)
     done = h.state.t if h.state is not None else len(h.loss) * -(-n // batch_rows(e.batch_size, n))
-    factors = factors_of(schedule_named(e.schedule), np.linspace(1.0, max(1.0, done), 1000))
+    factors = factors_of(schedule_named(e.schedule), np.unique(np.linspace(1.0, max(1.0, done), 1000).round()))
     name = e.schedule if isinstance(e.schedule, str) else "given"
     return ("schedule", name) if factors[-1] < ENDED * factors.max() else None
 
@@ -234,6 +234,8 @@ def _odd_size(values: Array) -> float | None:
     """Return the size of columns where it is not one that networks are made for, or is so beside what they vary by."""
     size, spread = np.sqrt(np.mean(values**2, axis=0)), np.std(values, axis=0)
     flat = (spread > 0) & (spread < CENTRED * size) & (size > 1)
+    if not size.max():
+        return None
     if not SCALE[0] <= size.max() <= SCALE[1]:
         return float(size.max())
     return float(size[flat].max()) if flat.any() else None

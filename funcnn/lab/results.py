@@ -13,7 +13,7 @@ from ..diagnosis import Diagnosis, dead_layers, diagnose, diverged
 from ..experiments import Experiment, Run, check_memory, described, run
 from ..network import forward
 from ..records import Layer, Params
-from ..runs import check_solo, member, scores
+from ..runs import check_solo, member, picked, scores
 from .numbers import report_numbers, report_weights
 from .statistics import middle, quantile, standing
 from .suites import SUITES
@@ -274,7 +274,7 @@ def deaths(result: Result) -> Deaths | None:
         If ``result`` is no result.
     """
     result = checked(result)
-    runs = [member(result.ensemble, int(k)) for k in np.flatnonzero(result.dead)]
+    runs = [picked(result.ensemble, int(k)) for k in np.flatnonzero(result.dead)]
     found = [(run, diagnosis) for run in runs if (diagnosis := diagnose(run))]
     if not found:
         return None
