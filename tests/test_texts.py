@@ -108,7 +108,7 @@ def test_a_member_of_an_ensemble_is_its_solo_run_whatever_the_experiment_says(bi
         ({"loss": "huber:2"}, "loss 'huber' takes no numbers, got 'huber:2'"),
         (
             {"schedule": lambda t: -t},
-            "schedule must give a finite factor for each .* none below 0, got -1.0 among them",
+            "schedule must give a finite factor for each update, none below 0, got -1.0 for update 1",
         ),
         ({"optimizer": "rprop:0.5,1.2,0,0"}, "most of optimizer 'rprop' must be above 0 and finite, got 0"),
     ],
