@@ -8,7 +8,7 @@
 """
 
 from .activations import ACTIVATIONS
-from .data import DATASETS, dataset, linear, xor
+from .data import DATASETS, DataWarning, dataset, linear, read, split, standardisation, standardise, unstandardise, xor
 from .diagnosis import Diagnosis, diagnose
 from .engines import EngineWarning
 from .experiments import DEFAULT_SEED, Experiment, Run, run, weights_sha256
@@ -18,7 +18,23 @@ from .losses import LOSSES
 from .metrics import accuracy, decision, half_sse, mse
 from .network import backprop, forward, grads, init, value_and_grads
 from .optimizers import OPTIMIZERS, fresh_slots, optimizer_step, sgd_step
-from .records import Activation, Dataset, Decision, History, Layer, Loss, Optimizer, Params, Plan, State, Trace
+from .records import (
+    Activation,
+    Coding,
+    Column,
+    Dataset,
+    Decision,
+    History,
+    Layer,
+    Loss,
+    Optimizer,
+    Params,
+    Plan,
+    Scaling,
+    State,
+    Table,
+    Trace,
+)
 from .runs import member, resume, scores
 from .schedules import SCHEDULES
 from .storage import load, save
@@ -37,6 +53,9 @@ __all__ = [
     "SCHEDULES",
     "SCHEMES",
     "Activation",
+    "Coding",
+    "Column",
+    "DataWarning",
     "Dataset",
     "Decision",
     "Diagnosis",
@@ -49,7 +68,9 @@ __all__ = [
     "Params",
     "Plan",
     "Run",
+    "Scaling",
     "State",
+    "Table",
     "Trace",
     "accuracy",
     "backprop",
@@ -67,14 +88,19 @@ __all__ = [
     "member",
     "mse",
     "optimizer_step",
+    "read",
     "resume",
     "run",
     "save",
     "scan",
     "scores",
     "sgd_step",
+    "split",
+    "standardisation",
+    "standardise",
     "step",
     "train",
+    "unstandardise",
     "value_and_grads",
     "weights_sha256",
     "xor",

@@ -186,7 +186,7 @@ def test_list_names_everything():
 
 
 MISTAKES = [
-    ("run xro", "unknown data set 'xro'; did you mean 'xor'? (known: xor, linear)"),
+    ("run xro", "unknown data set 'xro'; did you mean 'xor'? (known: xor, linear, moons, "),
     ("run xor --act sigmod", "unknown activation 'sigmod'; did you mean 'sigmoid'?"),
     ("run xor --out-act rellu", "did you mean 'relu'?"),
     ("run xor --act relu,relu", "act names 2 activations, but the network has 3 layers"),
