@@ -153,7 +153,7 @@ def target_of(table: Table, place: int) -> Column:
     present = values[~missing(values)]
     different = sorted(set(present.tolist()))
     if len(different) < 2:
-        only = f"is {different[0]!r} in every row" if different else "has no value in any row"
+        only = f"is {_text(different[0])!r} in every row" if different else "has no value in any row"
         raise ValueError(f"{where} {only}; there is nothing to learn")
     if values.dtype.kind == "f":
         few = len(different) <= CLASSES and len(present) >= ROWS_A_CLASS * len(different)

@@ -47,7 +47,7 @@ def read(
     missing
         What is done where cells are missing. "refuse" raises an error; "drop" leaves out such rows; "mean" takes the
         mean of the column over the rows that have it, of texts that of each one-hot column. Rows without a target are
-        left out by both, with a `DataWarning`.
+        left out by both, by "mean" with a `DataWarning`.
     drop
         Columns that are not taken, by name or number.
     header, delimiter, decimal, encoding
@@ -71,7 +71,7 @@ def read(
     _check_way(missing)
     kind = _kind(path)
     if kind in ("npz", "idx"):
-        if target is not None or codes.chosen((), "drop", drop):
+        if target is not None or (drop is not None and np.size(drop)):
             raise ValueError(f"target and drop are for tables; {path} says itself which its targets are")
         return filled(from_npz(path) if kind == "npz" else from_idx(path), missing)
     if kind == "npy":
@@ -117,17 +117,19 @@ def prepared(table: Table, target: Any, *, missing: str = "refuse", drop: Any = 
         _refuse(table, found)
     lacking = ~present(table, _names(found.targets))
     if lacking.any():
-        notes.insert(0, f"{table.name}: {lacking.sum()} rows without a target are left out")
-        table = codes.rows(table, ~lacking)
-        found, notes[1:] = codes.told(table, target, drop)
-    if missing == "drop" and not (whole := present(table, _names(found.columns))).all():
+        before, table = table, codes.rows(table, ~lacking)
+        found, notes = codes.told(table, target, drop)
+        if missing == "mean":
+            notes = [_without_target(before.name, lacking), *notes]
+    whole = present(table, _names(found.columns))
+    if missing == "drop" and not whole.all():
         if not whole.any():
-            raise ValueError(
-                f"{table.name} has no row in which nothing is missing; missing='mean' takes columns' means"
-            )
+            raise ValueError(f"{table.name} has no row in which nothing is missing; missing='mean' fills such gaps")
+        taken = _names(found.columns + found.targets)
+        others = [place for place, name in enumerate(table.names, start=1) if name not in taken]
         table = codes.rows(table, whole)
-        found, again = codes.told(table, target, drop)
-        notes += [note for note in again if note not in notes]
+        found, again = codes.told(table, target, others)
+        notes += again
     for note in notes:
         warnings.warn(note, DataWarning, stacklevel=3)
     return found, _with_means(codes.encode(found, table))
@@ -149,12 +151,20 @@ def _refuse(table: Table, coding: Coding) -> None:
     if gaps.any():
         row = int(np.argmax(gaps))
         name = next(one for one in names if codes.missing(table.columns[table.names.index(one)][row : row + 1]).all())
-        raise ValueError(_lacking(where(table, row, name), int(gaps.sum())))
+        raise ValueError(_lacking(where(table, row, name), gaps, name in _names(coding.targets)))
 
 
-def _lacking(place: str, count: int) -> str:
-    beside = f" ({count:,} rows lack a value)" if count > 1 else ""
-    return f"{place}: the value is missing{beside}; missing='drop' leaves such rows out, 'mean' takes a column's mean"
+def _lacking(place: str, gaps: Array, target: bool) -> str:
+    beside = f" ({gaps.sum():,} rows lack a value)" if gaps.sum() > 1 else ""
+    means = "" if target else ", 'mean' takes a column's mean"
+    return (
+        f"{place}: the {'target' if target else 'value'} is missing{beside}; missing='drop' leaves such rows out{means}"
+    )
+
+
+def _without_target(name: str, lacking: Array) -> str:
+    rows = "1 row" if lacking.sum() == 1 else f"{lacking.sum():,} rows"
+    return f"{name}: {rows} without a target left out"
 
 
 def _with_means(data: Dataset) -> Dataset:
@@ -177,12 +187,12 @@ def filled(data: Dataset, missing: str) -> Dataset:
         if np.isinf(array[row, column]):
             raise ValueError(f"{place}: {array[row, column]} is not finite; every number must be")
         if missing == "refuse":
-            raise ValueError(_lacking(place, int(rows.sum())))
+            raise ValueError(_lacking(place, rows, side == "y"))
     lacking = gaps[1] | gaps[0] if missing == "drop" else gaps[1]
     if lacking.all():
         raise ValueError(f"{data.name} has no row in which nothing is missing")
-    if gaps[1].any():
-        warnings.warn(f"{data.name}: {gaps[1].sum()} rows without a target are left out", DataWarning, stacklevel=3)
+    if gaps[1].any() and missing == "mean":
+        warnings.warn(_without_target(data.name, gaps[1]), DataWarning, stacklevel=3)
     if lacking.any():
         data = attrs.evolve(data, x=read_only(data.x[~lacking]), y=read_only(data.y[~lacking]))
     return _with_means(data) if gaps[0].any() else data

@@ -260,6 +260,8 @@ def _torn(name: str, line: int, text: str, delimiter: str, said: str) -> str:
         said = f"a cell of more than {csv.field_size_limit():,} characters, as where a quote is not closed"
     elif "expected after" in said:
         said = "a quote is closed, but the cell goes on; a quote within quotes is written twice"
+    elif "new-line" in said:
+        said = "a line ends with CR alone, which a stream of text passes on where it is opened with newline=''"
     try:
         place = f", column {max(1, len(parsed(high - (not unclosed), False)))}"
     except csv.Error:

@@ -15,6 +15,8 @@ Source: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
 
 #: Characters of the longest line: what goes on without an end is no table.
 LONGEST = 2**24
+#: What no text holds.
+NUL = "\0"
 #: Bytes that are looked at before anything is read.
 HEAD = 2**16
 #: The bytes that text begins with to say how it is encoded. Those of UTF-32 begin with those of UTF-16.
@@ -82,8 +84,9 @@ def _decoded(stack: contextlib.ExitStack, name: str, stream: Any, encoding: str)
     stack.callback(text.detach)
     wide = codecs.lookup(text.encoding).name.startswith(("utf-16", "utf-32"))
     if not wide and (place := head.find(b"\0")) >= 0:
-        line = head.count(b"\n", 0, place) + 1
-        raise ValueError(f"{name}, line {line}: a NUL byte; it is no text, or of an encoding such as 'utf-16-le'")
+        before = head[:place].split(b"\n")
+        where = f"line {len(before)}, byte {len(before[-1]) + 1}"
+        raise ValueError(f"{name}, {where} is NUL: it is no text, or of an encoding such as 'utf-16-le'")
     return text
 
 
@@ -92,8 +95,8 @@ def _lines(name: str, stream: IO[str]) -> Iterator[str]:
     try:
         while line := stream.readline(LONGEST):
             count += 1
-            if "\0" in line:
-                raise ValueError(f"{name}, line {count}: a NUL character; it is no text")
+            if NUL in line:
+                raise ValueError(f"{name}, line {count}, character {line.index(NUL) + 1} is NUL: it is no text")
             if len(line) >= LONGEST:
                 raise ValueError(f"{name}, line {count}: longer than {LONGEST:,} characters; it is no table")
             yield line if count > 1 else line.removeprefix("\ufeff")
