@@ -9,6 +9,7 @@ import math
 import pickle
 import struct
 import sys
+import tracemalloc
 import types
 import warnings
 from pathlib import Path
@@ -136,6 +137,7 @@ def test_a_column_whose_last_cell_is_a_text_has_the_texts_that_were_written(monk
         ("a,b\n,\n1,2\n", ("a", "b"), [[math.nan, 1], [math.nan, 2]]),
         (",a\n0,5\n1,6\n", ("", "a"), [[0, 1], [5, 6]]),  # as pandas writes its index, and R its row names
         ("a,b,\n1,2,\n", ("a", "b", ""), [[1], [2], [math.nan]]),
+        ("a,b,,\n1,2\n3,4\n", ("a", "b"), [[1, 3], [2, 4]]),
         ("x,x\ny,y\n", ("x1", "x2"), [["x", "y"], ["x", "y"]]),
         ("2019,2020\n1,2\n", ("x1", "x2"), [[2019, 1], [2020, 2]]),
         ("a;b\n1,5;2\n", ("a", "b"), [["1,5"], [2]]),
@@ -593,6 +595,18 @@ def test_an_npy_is_mapped_and_its_targets_are_given_by_number(tmp_path):
     np.testing.assert_array_equal(funcnn.read(path, 2, drop=4).x, values[:, [0, 2]])
     np.save(path, np.arange(12, dtype=">i2").reshape(4, 3))
     assert funcnn.read(path, 1).x.tolist() == [[1, 2], [4, 5], [7, 8], [10, 11]]
+
+
+def test_a_mapped_npy_is_not_held_in_memory(tmp_path):
+    np.save(tmp_path / "data.npy", np.random.default_rng(0).normal(size=(40_000, 50)))  # 16 MB
+    tracemalloc.start()
+    try:
+        data = funcnn.read(tmp_path / "data.npy", 1)
+        funcnn.standardisation(data.x)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 8e6
 
 
 @pytest.mark.parametrize(

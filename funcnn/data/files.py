@@ -14,7 +14,7 @@ from . import codes
 from .arrays import IDX_NAME, from_idx, from_npy, from_npz
 from .codes import DataWarning, listed, present, where
 from .frames import from_frame, from_parquet, is_frame
-from .preparation import standardisation
+from .preparation import ROWS, standardisation
 from .tables import read_table
 
 #: What is done about cells that are missing.
@@ -200,5 +200,5 @@ def filled(data: Dataset, missing: str) -> Dataset:
 
 def _gaps(array: Array) -> Array:
     """Tell in which rows a number is not finite; some rows at a time, since an array may be larger than memory."""
-    pieces = range(0, len(array), validation.ROWS)
-    return np.concatenate([~np.isfinite(array[at : at + validation.ROWS]).all(axis=1) for at in pieces])
+    pieces = range(0, len(array), ROWS)
+    return np.concatenate([~np.isfinite(array[at : at + ROWS]).all(axis=1) for at in pieces])

@@ -148,7 +148,7 @@ def standardisation(x: Array) -> Scaling:
 
 def _matrix(x: Any) -> Array:
     x = validation.numbers("x", x)
-    return x if x.dtype in validation.FLOATS else x.astype(np.float64)
+    return x if x.dtype in (np.float64, np.float32) and x.dtype.isnative else x.astype(np.float64)
 
 
 def _pieces(x: Array) -> Iterator[tuple[int, Array]]:

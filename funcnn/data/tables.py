@@ -171,6 +171,8 @@ def _sheet(name: str, lines: Iterator[str], form: Form) -> Sheet:
     named = form.header
     if named is None:
         named = _names_columns(cells, [] if second is None else second[1], form.decimal)
+    while named and second is not None and len(cells) > len(second[1]) and not cells[-1]:
+        cells.pop()  # names end in a delimiter, but rows do not
     if named:
         twice = {cell: place for place, cell in enumerate(cells) if cell}
         for place, cell in enumerate(cells):
