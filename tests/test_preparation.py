@@ -47,7 +47,7 @@ def test_a_coding_names_the_columns_that_a_model_takes():
         (["b", "a", "c"], ("a", "b", "c")),
         (["é", "z", "Z"], ("Z", "z", "é")),
         (["true", "False"], ("false", "true")),
-        (["1", "x"], ("1", "x")),
+        (["1", "x"] * 2, ("1", "x")),
         ([0, 1] * 5, ("0", "1")),
         ([10, 9, -1] * 5, ("-1", "9", "10")),  # sorted as numbers
         (["1.0", "2.00"] * 5, ("1", "2")),
@@ -70,6 +70,11 @@ def test_whether_a_target_is_of_classes(cells, levels):
         ([1, 1], "target 't' is '1' in every row"),
         ([0.5, 0.5], "target 't' is '0.5' in every row"),
         (["", ""], "target 't' has no value in any row"),
+        (
+            ['"1,5"', '"2,5"', '"3,5"'],
+            r"3 different texts in 3 rows, too many for classes \(numbers with decimal=','\)",
+        ),
+        ([1, 2, "12 kg", 3], r"4 different texts in 4 rows, too many for classes \('12 kg' in line 4 is no number\)"),
         ([f"name {place}" for place in range(60)], "target 't' holds 60 different texts in 60 rows, too many"),
     ],
 )
@@ -83,6 +88,7 @@ def test_targets_that_cannot_be_learnt_are_refused(cells, message):
     [
         ([f"name {place}" for place in range(51)] * 2, "column 't' holds 51 different texts in 102 rows, and is"),
         (["a", "b", "c", "a", "b"], "column 't' holds 3 different texts in 5 rows, and is left out"),
+        ([1, 2, "", "12 kg", 3], r"4 different texts in 4 rows \('12 kg' in line 5 is no number\), and is left out"),
         (["", "", "NA"], "column 't' has no value in any row, and is left out"),
         (['"1,5"', '"2,5"', '"3,5"'], r"column 't' holds 3 different texts in 3 rows \(numbers with decimal=','\)"),
     ],

@@ -75,9 +75,9 @@ def told(table: Table, target: Any, drop: Any = ()) -> tuple[Coding, list[str]]:
     if both := sorted({*targets} & {*dropped}):
         raise ValueError(f"column {table.names[both[0]]!r} is both target and dropped")
     columns, notes = [], []
-    for place, name in enumerate(table.names):
+    for place in range(len(table.names)):
         if place not in targets and place not in dropped:
-            column, note = _feature(name, place, table.columns[place])
+            column, note = _feature(table, place)
             columns += [] if column is None else [column]
             notes += [f"{table.name}: {note}, and is left out"] if note else []
     if not columns:
@@ -126,41 +126,54 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(shown[:LISTED]) + (f", … ({len(shown)} in all)" if len(shown) > LISTED else "")
 
 
-def _feature(name: str, place: int, values: Array) -> tuple[Column | None, str]:
+def _feature(table: Table, place: int) -> tuple[Column | None, str]:
     """Return a column that is taken, or None and why it is not."""
-    called = f"column {name!r}" if name else f"column {place + 1}"
+    name, values = table.names[place], table.columns[place]
     if not name:
-        return None, f"{called} has no name, as one that numbers the rows"
-    present = values[~missing(values)]
-    if not len(present):
-        return None, f"{called} has no value in any row"
+        return None, f"column {place + 1} has no name, as one that numbers the rows"
+    there = values[~missing(values)]
+    if not len(there):
+        return None, f"column {name!r} has no value in any row"
     if values.dtype.kind == "f":
         return Column(name), ""
-    levels = sorted(set(present.tolist()))
+    levels = sorted(set(there.tolist()))
     if set(levels) <= {"true", "false"}:
         return Column(name), ""
-    if len(levels) > LEVELS or len(present) < ROWS_A_LEVEL * len(levels):
-        commas = all(number(level.replace(",", ".")) is not None for level in levels)
-        hint = " (numbers with decimal=',')" if commas else ""
-        return None, f"{called} holds {len(levels)} different texts in {len(present)} rows{hint}"
+    if len(levels) > LEVELS or len(there) < ROWS_A_LEVEL * len(levels):
+        return None, f"column {name!r} holds {len(levels)} different texts in {len(there)} rows{_hint(table, place)}"
     return Column(name, tuple(levels)), ""
+
+
+def _hint(table: Table, place: int) -> str:
+    """Say of a column of texts that seems to be meant as one of numbers why it is none."""
+    values = table.columns[place]
+    rows = np.flatnonzero(~missing(values))
+    cells = values[rows].tolist()
+    if all(number(cell.replace(",", ".")) is not None for cell in cells):
+        return " (numbers with decimal=',')"
+    others = [row for row, cell in zip(rows, cells, strict=True) if number(cell) is None]
+    if 2 * len(others) > len(cells):
+        return ""
+    at = f"row {others[0]}" if table.lines is None else f"line {table.lines[others[0]]}"
+    return f" ({reprlib.repr(values[others[0]])} in {at} is no number)"
 
 
 def target_of(table: Table, place: int) -> Column:
     """Return a column as a target: of classes, its levels in order, or of numbers."""
     name, values = table.names[place], table.columns[place]
-    where = f"{table.name}: target {name!r}" if name else f"{table.name}: target, column {place + 1},"
-    present = values[~missing(values)]
-    different = sorted(set(present.tolist()))
+    called = f"{table.name}: target {name!r}" if name else f"{table.name}: target, column {place + 1},"
+    there = values[~missing(values)]
+    different = sorted(set(there.tolist()))
     if len(different) < 2:
         only = f"is {_text(different[0])!r} in every row" if different else "has no value in any row"
-        raise ValueError(f"{where} {only}; there is nothing to learn")
+        raise ValueError(f"{called} {only}; there is nothing to learn")
     if values.dtype.kind == "f":
-        few = len(different) <= CLASSES and len(present) >= ROWS_A_CLASS * len(different)
+        few = len(different) <= CLASSES and len(there) >= ROWS_A_CLASS * len(different)
         whole = few and all(value.is_integer() for value in different)
         return Column(name, tuple(str(int(value)) for value in different) if whole else ())
-    if len(different) > LEVELS and len(present) < ROWS_A_LEVEL * len(different):
-        raise ValueError(f"{where} holds {len(different)} different texts in {len(present)} rows, too many for classes")
+    if len(there) < ROWS_A_LEVEL * len(different) and (len(different) > LEVELS or _hint(table, place)):
+        many = f"holds {len(different)} different texts in {len(there)} rows, too many for classes"
+        raise ValueError(f"{called} {many}{_hint(table, place)}")
     return Column(name, tuple(different))
 
 
