@@ -260,6 +260,8 @@ BROKEN = [
     ("a,b\n1,2\n1,\0\n", "line 3, byte 3 is NUL"),
     (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "line 3, byte 1 is NUL"),
     (ROWS * 200 + "1,\0\n", "line 30201, character 3 is NUL"),
+    ("a,b\r1,2\r1,\0\r", "line 3, byte 3 is NUL"),
+    (b"a,b\r1,2\r1,\xff\r", "line 3: byte 0xff"),
     ("a,b\n1,\0\n".encode("utf-16"), "line 2, character 3 is NUL"),
     ("a,b\n1,é\n".encode("utf-16-le"), "line 1, byte 2 is NUL.*'utf-16-le'"),
     ("a,b\n1,é\n".encode("latin-1"), "line 2: byte 0xe9 is not of the encoding 'utf-8'.*latin-1"),

@@ -84,8 +84,8 @@ def _decoded(stack: contextlib.ExitStack, name: str, stream: Any, encoding: str)
     stack.callback(text.detach)
     wide = codecs.lookup(text.encoding).name.startswith(("utf-16", "utf-32"))
     if not wide and (place := head.find(b"\0")) >= 0:
-        before = head[:place].split(b"\n")
-        where = f"line {len(before)}, byte {len(before[-1]) + 1}"
+        before = (head[:place] + b".").splitlines()
+        where = f"line {len(before)}, byte {len(before[-1])}"
         raise ValueError(f"{name}, {where} is NUL: it is no text, or of an encoding such as 'utf-16-le'")
     return text
 
@@ -108,7 +108,7 @@ def _unreadable(name: str, line: int, error: Exception) -> ValueError:
     """Return what decoders raise while a line is read as a ValueError of one line."""
     if isinstance(error, UnicodeDecodeError):
         # It holds what was not yet text, which begins in this line.
-        line += bytes(error.object[: error.start]).count(b"\n")
+        line += len((bytes(error.object[: error.start]) + b".").splitlines()) - 1
         byte = f"byte 0x{error.object[error.start]:02x} is not of the encoding {error.encoding!r}"
         return ValueError(f"{name}, line {line}: {byte}; encoding='latin-1' or 'cp1252' may be")
     if isinstance(error, UnicodeError):  # of UTF-16 without a mark, say
