@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import memory, validation
+from ..arguments import ArgumentValueError
 from ..records import Array, Dataset, Table, read_only
 from .codes import chosen, one_hot, present, rows, target_of, targets_of
 
@@ -35,7 +36,7 @@ def _decoding(name: str, kind: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.filename is not None:  # a file that is not there, or closed to us
             raise
         said = " ".join(str(error).split())[:300] or type(error).__name__
-        raise ValueError(f"{name} is no {kind}, or is damaged: {said}") from error
+        raise ArgumentValueError(f"{name} is no {kind}, or is damaged: {said}") from error
 
 
 def from_npz(path: str | os.PathLike[str]) -> Dataset:
@@ -51,14 +52,16 @@ def from_npz(path: str | os.PathLike[str]) -> Dataset:
     name = os.fspath(path)
     with _decoding(name, "NPZ file"), Path(path).open("rb") as file:
         if not zipfile.is_zipfile(file):
-            raise ValueError("it is no archive")
+            raise ArgumentValueError("it is no archive")
         with np.load(file, allow_pickle=False) as archive:
             if lacking := [key for key in ("x", "y") if key not in archive.files]:
-                raise ValueError(f"it has no array {lacking[0]!r}, but {', '.join(archive.files) or 'none'}")
+                raise ArgumentValueError(f"it has no array {lacking[0]!r}, but {', '.join(archive.files) or 'none'}")
             x, y = archive["x"], archive["y"]
     x = _samples(f"{name}: x", x)
     if y.ndim not in (1, 2) or len(y) != len(x) or 0 in y.shape:
-        raise ValueError(f"{name}: y must have shape ({len(x)},) or ({len(x)}, k), as x has samples, got {y.shape}")
+        raise ArgumentValueError(
+            f"{name}: y must have shape ({len(x)},) or ({len(x)}, k), as x has samples, got {y.shape}"
+        )
     y, classes = _targets(f"{name}: y", y)
     return Dataset(read_only(x), read_only(y), Path(path).name, (), classes)
 
@@ -67,7 +70,7 @@ def _samples(name: str, values: Array) -> Array:
     """Return samples as floats (n, d), whatever the shape of one."""
     array = validation.numbers(name, values)
     if array.ndim < 2 or 0 in array.shape:
-        raise ValueError(f"{name} must have shape (n, d), n and d at least 1, got {array.shape}")
+        raise ArgumentValueError(f"{name} must have shape (n, d), n and d at least 1, got {array.shape}")
     memory.check(name, 8 * array.size)
     return array.reshape(len(array), -1).astype(np.float64, copy=False)
 
@@ -83,7 +86,7 @@ def _targets(name: str, y: Array) -> tuple[Array, tuple[str, ...]]:
     classes = tuple(map(_class_name, levels.tolist()))
     if not 2 <= len(classes) <= MOST:
         few = f"has {len(classes):,} different labels in {len(y):,} rows, expected 2 to {MOST:,}"
-        raise ValueError(f"{name} {few}; targets that are numbers are to be saved as floats")
+        raise ArgumentValueError(f"{name} {few}; targets that are numbers are to be saved as floats")
     memory.check(name, 8 * len(y) * len(classes))
     return one_hot(places, len(classes)), classes
 
@@ -111,14 +114,16 @@ def from_npy(path: str | os.PathLike[str], target: Any, drop: Any) -> Dataset:
     with _decoding(name, "NPY file"):
         array = np.lib.format.open_memmap(os.fspath(path), mode="r")
         if array.ndim != 2 or array.dtype.kind not in "fiub" or 0 in array.shape:
-            raise ValueError(f"it must hold numbers of shape (n, columns), got {array.dtype} of shape {array.shape}")
+            raise ArgumentValueError(
+                f"it must hold numbers of shape (n, columns), got {array.dtype} of shape {array.shape}"
+            )
     names = tuple(f"x{place}" for place in range(1, array.shape[1] + 1))
     targets = chosen(names, "target", target)
     if not targets:
-        raise ValueError(f"target must be the number of a column of {name}, 1 to {len(names)}")
+        raise ArgumentValueError(f"target must be the number of a column of {name}, 1 to {len(names)}")
     left = sorted({*range(len(names))} - {*targets, *chosen(names, "drop", drop)})
     if not left:
-        raise ValueError(f"{name} has no column to learn the target from")
+        raise ArgumentValueError(f"{name} has no column to learn the target from")
     columns = tuple(np.array(array[:, place], dtype=np.float64) for place in targets)
     table = Table(tuple(names[place] for place in targets), columns, None, name)
     there = rows(table, present(table, table.names))
@@ -147,13 +152,15 @@ def from_idx(path: str | os.PathLike[str]) -> Dataset:
     """
     path = Path(path)
     if "images" not in path.name:
-        raise ValueError(f"path must be the file of images, …-images-idx3-ubyte, got {os.fspath(path)!r}")
+        raise ArgumentValueError(f"path must be the file of images, …-images-idx3-ubyte, got {os.fspath(path)!r}")
     beside = path.with_name(re.sub(r"idx\d", "idx1", path.name.replace("images", "labels")))
     if not beside.exists() and (other := _packed_otherwise(beside)).exists():
         beside = other
     x, y = _idx(path), _idx(beside)
     if x.ndim < 2 or y.shape != x.shape[:1]:
-        raise ValueError(f"{path} holds shape {x.shape}, and its labels {beside} {y.shape}; expected a label an image")
+        raise ArgumentValueError(
+            f"{path} holds shape {x.shape}, and its labels {beside} {y.shape}; expected a label an image"
+        )
     places = [f"pixel {place}" for place in range(math.prod(x.shape[1:]))]
     scale = 255.0 if x.dtype == np.uint8 else 1.0
     x = np.divide(x.reshape(len(x), -1), scale, dtype=np.float64)
@@ -173,18 +180,20 @@ def _idx(path: Path) -> Array:
         stream: Any = gzip.GzipFile(fileobj=file) if packed else file
         magic = stream.read(4)
         if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in IDX or not 1 <= magic[3] <= 4:
-            raise ValueError(f"it begins with {magic.hex(' ') or 'nothing'}, not with 00 00, a type and 1 to 4 axes")
+            raise ArgumentValueError(
+                f"it begins with {magic.hex(' ') or 'nothing'}, not with 00 00, a type and 1 to 4 axes"
+            )
         head = stream.read(4 * magic[3])
         if len(head) < 4 * magic[3]:
-            raise ValueError("it ends within its head")
+            raise ArgumentValueError("it ends within its head")
         shape = tuple(int.from_bytes(head[begin : begin + 4], "big") for begin in range(0, len(head), 4))
         dtype = np.dtype(IDX[magic[2]])
         size = math.prod(shape) * dtype.itemsize
         if not size:
-            raise ValueError(f"it holds nothing, shape {shape}")
+            raise ArgumentValueError(f"it holds nothing, shape {shape}")
         memory.check(os.fspath(path), 8 * math.prod(shape))
         content = stream.read(size + 1)
         if len(content) != size:
             there = f"{len(content):,}" if len(content) < size else f"more than {size:,}"
-            raise ValueError(f"it holds {there} bytes, expected {size:,} for {dtype} of shape {shape}")
+            raise ArgumentValueError(f"it holds {there} bytes, expected {size:,} for {dtype} of shape {shape}")
     return np.frombuffer(content, dtype).reshape(shape)

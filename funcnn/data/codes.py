@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import ArgumentTypeError, ArgumentValueError
 from ..records import Array, Coding, Column, Dataset, Table, read_only
 from .tables import number
 
@@ -70,10 +71,10 @@ def told(table: Table, target: Any, drop: Any = ()) -> tuple[Coding, list[str]]:
     """Return what `coding` returns, and what it warns of."""
     targets = chosen(table.names, "target", target)
     if not targets:
-        raise ValueError(f"target must name a column of {table.name}: {listed(table.names)}")
+        raise ArgumentValueError(f"target must name a column of {table.name}: {listed(table.names)}")
     dropped = chosen(table.names, "drop", drop)
     if both := sorted({*targets} & {*dropped}):
-        raise ValueError(f"column {table.names[both[0]]!r} is both target and dropped")
+        raise ArgumentValueError(f"column {table.names[both[0]]!r} is both target and dropped")
     columns, notes = [], []
     for place in range(len(table.names)):
         if place not in targets and place not in dropped:
@@ -81,7 +82,7 @@ def told(table: Table, target: Any, drop: Any = ()) -> tuple[Coding, list[str]]:
             columns += [] if column is None else [column]
             notes += [f"{table.name}: {note}, and is left out"] if note else []
     if not columns:
-        raise ValueError("; ".join([f"{table.name} has no column to learn the target from", *notes]))
+        raise ArgumentValueError("; ".join([f"{table.name} has no column to learn the target from", *notes]))
     outputs = tuple(target_of(table, place) for place in targets)
     return Coding(tuple(columns), outputs), notes
 
@@ -99,25 +100,27 @@ def chosen(names: tuple[str, ...], argument: str, given: Any) -> list[int]:
     several = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     places = [_place(names, argument, one) for one in several]
     if len(set(places)) < len(places):
-        raise ValueError(f"{argument} names a column twice, got {given!r}")
+        raise ArgumentValueError(f"{argument} names a column twice, got {given!r}")
     return places
 
 
 def _place(names: tuple[str, ...], argument: str, one: Any) -> int:
     if isinstance(one, str) and one in names:
         if names.count(one) > 1:
-            raise ValueError(f"{argument} is {one!r}, which {names.count(one)} columns are called; give its number")
+            raise ArgumentValueError(
+                f"{argument} is {one!r}, which {names.count(one)} columns are called; give its number"
+            )
         return names.index(one)
     if isinstance(one, bool) or not isinstance(one, str | int | np.integer):
-        raise TypeError(f"{argument} must be a column's name, or its number from 1 on, got {one!r}")
+        raise ArgumentTypeError(f"{argument} must be a column's name, or its number from 1 on, got {one!r}")
     if not isinstance(one, str) or one.strip().isdecimal():
         if 1 <= int(one) <= len(names):
             return int(one) - 1
-        raise ValueError(f"{argument} is column {int(one)}, but the columns are {listed(names)}")
+        raise ArgumentValueError(f"{argument} is column {int(one)}, but the columns are {listed(names)}")
     folded = {name.casefold(): name for name in reversed(names)}
     nearest = difflib.get_close_matches(one.casefold(), folded, n=1)
     hint = f"; did you mean {folded[nearest[0]]!r}?" if nearest else ""
-    raise ValueError(f"{argument} is {one!r}, but no column is called that{hint} (columns: {listed(names)})")
+    raise ArgumentValueError(f"{argument} is {one!r}, but no column is called that{hint} (columns: {listed(names)})")
 
 
 def listed(names: Iterable[str]) -> str:
@@ -166,14 +169,14 @@ def target_of(table: Table, place: int) -> Column:
     different = sorted(set(there.tolist()))
     if len(different) < 2:
         only = f"is {_text(different[0])!r} in every row" if different else "has no value in any row"
-        raise ValueError(f"{called} {only}; there is nothing to learn")
+        raise ArgumentValueError(f"{called} {only}; there is nothing to learn")
     if values.dtype.kind == "f":
         few = len(different) <= CLASSES and len(there) >= ROWS_A_CLASS * len(different)
         whole = few and all(value.is_integer() for value in different)
         return Column(name, tuple(str(int(value)) for value in different) if whole else ())
     if len(there) < ROWS_A_LEVEL * len(different) and (len(different) > LEVELS or _hint(table, place)):
         many = f"holds {len(different)} different texts in {len(there)} rows, too many for classes"
-        raise ValueError(f"{called} {many}{_hint(table, place)}")
+        raise ArgumentValueError(f"{called} {many}{_hint(table, place)}")
     return Column(name, tuple(different))
 
 
@@ -223,11 +226,11 @@ def encode(coding: Coding, table: Table) -> Dataset:
     ([[3.0, 0.0, 1.0], [4.0, nan, nan]], [[1.0], [0.0]], ('size', 'color=blue', 'color=red'))
     """
     if not coding.targets:
-        raise ValueError("coding has no targets; encode_x takes rows without them")
+        raise ArgumentValueError("coding has no targets; encode_x takes rows without them")
     x = encode_x(coding, table)
     for column in coding.targets:
         if len(gaps := np.flatnonzero(missing(_values(column, table, coding)))):
-            raise ValueError(f"{where(table, gaps[0], column.name)}: the target is missing")
+            raise ArgumentValueError(f"{where(table, gaps[0], column.name)}: the target is missing")
     y, classes = targets_of(coding.targets, table)
     return Dataset(x, y, Path(table.name).name, features_of(coding), classes)
 
@@ -266,7 +269,7 @@ def _values(column: Column, table: Table, coding: Coding) -> Array:
         spare = [name for name in table.names if name not in wanted]
         nearest = difflib.get_close_matches(column.name, spare, n=1)
         hint = f"; is it {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"{table.name} has no column {column.name!r}{hint} (columns: {listed(table.names)})")
+        raise ArgumentValueError(f"{table.name} has no column {column.name!r}{hint} (columns: {listed(table.names)})")
     return table.columns[chosen(table.names, "coding", column.name)[0]]
 
 
@@ -283,7 +286,7 @@ def _coded(column: Column, values: Array, table: Table) -> Array:
     if None in found:
         wrong = found.index(None)
         said = f"is unknown (known: {listed(column.levels)})" if column.levels else "is no number, as it has to be"
-        raise ValueError(
+        raise ArgumentValueError(
             f"{where(table, np.flatnonzero(present)[wrong], column.name)}: {reprlib.repr(_text(cells[wrong]))} {said}"
         )
     codes = np.full(len(values), math.nan)

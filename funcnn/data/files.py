@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from .. import validation
+from ..arguments import ArgumentValueError
 from ..records import Array, Coding, Dataset, Table, read_only
 from . import codes
 from .arrays import IDX_NAME, from_idx, from_npy, from_npz
@@ -72,7 +73,7 @@ def read(
     kind = _kind(path)
     if kind in ("npz", "idx"):
         if target is not None or (drop is not None and np.size(drop)):
-            raise ValueError(f"target and drop are for tables; {path} says itself which its targets are")
+            raise ArgumentValueError(f"target and drop are for tables; {path} says itself which its targets are")
         return filled(from_npz(path) if kind == "npz" else from_idx(path), missing)
     if kind == "npy":
         return filled(from_npy(path, target, drop), missing)
@@ -111,7 +112,7 @@ def prepared(table: Table, target: Any, *, missing: str = "refuse", drop: Any = 
     """Return how rows of a table become samples, and its own rows as these. Arguments and errors are as for `read`."""
     _check_way(missing)
     if target is None:
-        raise ValueError(f"target must name a column of {table.name}: {listed(table.names)}")
+        raise ArgumentValueError(f"target must name a column of {table.name}: {listed(table.names)}")
     found, notes = codes.told(table, target, drop)
     if missing == "refuse":
         _refuse(table, found)
@@ -124,7 +125,9 @@ def prepared(table: Table, target: Any, *, missing: str = "refuse", drop: Any = 
     whole = present(table, _names(found.columns))
     if missing == "drop" and not whole.all():
         if not whole.any():
-            raise ValueError(f"{table.name} has no row in which nothing is missing; missing='mean' fills such gaps")
+            raise ArgumentValueError(
+                f"{table.name} has no row in which nothing is missing; missing='mean' fills such gaps"
+            )
         taken = _names(found.columns + found.targets)
         others = [place for place, name in enumerate(table.names, start=1) if name not in taken]
         table = codes.rows(table, whole)
@@ -141,7 +144,7 @@ def _names(columns: tuple[Any, ...]) -> list[str]:
 
 def _check_way(missing: str) -> None:
     if missing not in WAYS:
-        raise ValueError(f"missing must be one of {', '.join(map(repr, WAYS))}, got {missing!r}")
+        raise ArgumentValueError(f"missing must be one of {', '.join(map(repr, WAYS))}, got {missing!r}")
 
 
 def _refuse(table: Table, coding: Coding) -> None:
@@ -151,7 +154,7 @@ def _refuse(table: Table, coding: Coding) -> None:
     if gaps.any():
         row = int(np.argmax(gaps))
         name = next(one for one in names if codes.missing(table.columns[table.names.index(one)][row : row + 1]).all())
-        raise ValueError(_lacking(where(table, row, name), gaps, name in _names(coding.targets)))
+        raise ArgumentValueError(_lacking(where(table, row, name), gaps, name in _names(coding.targets)))
 
 
 def _lacking(place: str, gaps: Array, target: bool) -> str:
@@ -185,12 +188,12 @@ def filled(data: Dataset, missing: str) -> Dataset:
         column = int(np.argmax(~np.isfinite(array[row])))
         place = f"{data.name}: {side}, {validation.place([row, column])}"
         if np.isinf(array[row, column]):
-            raise ValueError(f"{place}: {array[row, column]} is not finite; every number must be")
+            raise ArgumentValueError(f"{place}: {array[row, column]} is not finite; every number must be")
         if missing == "refuse":
-            raise ValueError(_lacking(place, rows, side == "y"))
+            raise ArgumentValueError(_lacking(place, rows, side == "y"))
     lacking = gaps[1] | gaps[0] if missing == "drop" else gaps[1]
     if lacking.all():
-        raise ValueError(f"{data.name} has no row in which nothing is missing")
+        raise ArgumentValueError(f"{data.name} has no row in which nothing is missing")
     if gaps[1].any() and missing == "mean":
         warnings.warn(_without_target(data.name, gaps[1]), DataWarning, stacklevel=3)
     if lacking.any():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.dtypes import StringDType
 
+from ..arguments import ArgumentValueError
 from ..records import Array, Table, read_only
 
 
@@ -34,23 +35,23 @@ def from_frame(frame: Any, name: str = "the frame") -> Table:
     names = tuple(str(key).strip() for key in keys)
     twice = sorted({one for one in names if names.count(one) > 1}) if len(set(names)) < len(names) else []
     if twice:
-        raise ValueError(f"{name} has more than one column {twice[0]!r}")
+        raise ArgumentValueError(f"{name} has more than one column {twice[0]!r}")
     columns = tuple(_column(f"{name}, column {one!r}", frame[key]) for one, key in zip(names, keys, strict=True))
     if not columns or not len(columns[0]):
-        raise ValueError(f"{name} has no {'rows' if columns else 'columns'}")
+        raise ArgumentValueError(f"{name} has no {'rows' if columns else 'columns'}")
     return Table(names, columns, None, name)
 
 
 def _column(where: str, series: Any) -> Array:
     values = series.to_numpy() if hasattr(series, "to_numpy") else np.asarray(series)
     if values.ndim != 1:
-        raise ValueError(f"{where} must have one value a row, got shape {values.shape}")
+        raise ArgumentValueError(f"{where} must have one value a row, got shape {values.shape}")
     if values.dtype.kind in "fiu":
         column = values.astype(np.float64)
     else:
         column = _of_objects(list(values.tolist() if values.dtype.kind in "bUT" else map(_bare, values)))
     if column.dtype.kind == "f" and len(wrong := np.flatnonzero(np.isinf(column))):
-        raise ValueError(f"{where}, row {wrong[0]}: {column[wrong[0]]} is not finite; every number must be")
+        raise ArgumentValueError(f"{where}, row {wrong[0]}: {column[wrong[0]]} is not finite; every number must be")
     return read_only(column)
 
 
@@ -84,12 +85,14 @@ def from_parquet(path: str | os.PathLike[str]) -> Table:
     try:
         import polars
     except ImportError as error:
-        raise ValueError(f"{name}: Parquet is read by polars, which pip install 'funcnn[tables]' brings") from error
+        raise ArgumentValueError(
+            f"{name}: Parquet is read by polars, which pip install 'funcnn[tables]' brings"
+        ) from error
     try:
         frame = polars.read_parquet(name)
     except OSError:
         raise
     except Exception as error:  # whatever its decoder raises
         said = " ".join(str(error).split())[:300]
-        raise ValueError(f"{name} is no Parquet file, or is damaged: {said}") from error
+        raise ArgumentValueError(f"{name} is no Parquet file, or is damaged: {said}") from error
     return from_frame(frame, name)

@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .. import validation
+from .. import arguments, validation
+from ..arguments import ArgumentValueError
 from ..records import Array, Dataset, Scaling, read_only
 
 #: Numbers beyond which differences of two may overflow; they are taken a quarter as large.
@@ -43,18 +44,18 @@ def split(dataset: Dataset, fraction: float = 0.2, seed: int | tuple[int, ...] =
     >>> len(train.x), len(held.x), int(held.y.sum())
     (16, 5, 2)
     """
-    share = validation.positive("fraction", fraction)
+    share = arguments.positive("fraction", fraction)
     if share >= 1:
-        raise ValueError(f"fraction must be between 0 and 1, got {fraction!r}")
+        raise ArgumentValueError(f"fraction must be between 0 and 1, got {fraction!r}")
     for one in seed if isinstance(seed, tuple) else (seed,):
-        validation.whole("seed", one, least=0)
+        arguments.whole("seed", one, least=0)
     x, y = dataset.x, dataset.y
     if np.ndim(x) != 2 or np.ndim(y) != 2 or len(x) != len(y):
-        raise ValueError(f"dataset must have x (n, d) and y (n, k), got shapes {np.shape(x)} and {np.shape(y)}")
+        raise ArgumentValueError(f"dataset must have x (n, d) and y (n, k), got shapes {np.shape(x)} and {np.shape(y)}")
     members = _classes(y)
     counts = _counts([len(rows) for rows in members], max(1, round(share * len(x))))
     if not 0 < sum(counts) < len(x):
-        raise ValueError(
+        raise ArgumentValueError(
             f"dataset {dataset.name!r} is too small for two parts: {len(x)} samples, {len(members)} classes"
         )
     rng = np.random.default_rng(seed)
@@ -123,13 +124,15 @@ def standardisation(x: Array) -> Scaling:
     """
     x = _matrix(x)
     if x.ndim != 2 or not len(x):
-        raise ValueError(f"x must have shape (n, d), n at least 1, got {x.shape}")
+        raise ArgumentValueError(f"x must have shape (n, d), n at least 1, got {x.shape}")
     low, high = np.full(x.shape[1], math.inf), np.full(x.shape[1], -math.inf)
     for begin, piece in _pieces(x):
         if len(wrong := np.argwhere(np.isinf(piece))):
             row, column = wrong[0].tolist()
             place = validation.place([begin + row, column])
-            raise ValueError(f"x has {piece[row, column]} at {place}; every value must be finite, or NaN where missing")
+            raise ArgumentValueError(
+                f"x has {piece[row, column]} at {place}; every value must be finite, or NaN where missing"
+            )
         low, high = np.fmin(low, np.fmin.reduce(piece)), np.fmax(high, np.fmax.reduce(piece))
     none = low > high
     low, high = np.where(none, 0.0, low), np.where(none, 0.0, high)
@@ -202,7 +205,7 @@ def unstandardise(scaling: Scaling, z: Array) -> Array:
 def _fitting(scaling: Scaling, x: Any) -> Array:
     x = _matrix(x)
     if x.ndim < 2 or x.shape[-1:] != np.shape(scaling.mean):
-        raise ValueError(f"x must have shape (n, {len(scaling.mean)}), as the scaling, got {x.shape}")
+        raise ArgumentValueError(f"x must have shape (n, {len(scaling.mean)}), as the scaling, got {x.shape}")
     return x
 
 

@@ -16,7 +16,8 @@ import attrs
 import numpy as np
 from numpy.dtypes import StringDType
 
-from .. import validation
+from .. import arguments
+from ..arguments import ArgumentTypeError, ArgumentValueError
 from ..records import Array, Table, read_only
 from .text import Source, name_of, opened
 
@@ -84,7 +85,7 @@ def read_table(
         sheet = _sheet(name_of(path), lines, form)
         table = _table(sheet, None)
     if table is None:
-        raise ValueError(f"{sheet.name}, line {sheet.header}: names columns, but no row follows")
+        raise ArgumentValueError(f"{sheet.name}, line {sheet.header}: names columns, but no row follows")
     return table
 
 
@@ -112,13 +113,13 @@ def read_tables(
     >>> [len(table.lines) for table in read_tables(io.StringIO("1,2\n3,4\n5,6\n"), rows=2)]
     [2, 1]
     """
-    form, rows = _form(header, delimiter, decimal), validation.whole("rows", rows, least=1)
+    form, rows = _form(header, delimiter, decimal), arguments.whole("rows", rows, least=1)
 
     def tables() -> Iterator[Table]:
         with opened(path, encoding) as lines:
             sheet = _sheet(name_of(path), lines, form)
             if (table := _table(sheet, rows)) is None:
-                raise ValueError(f"{sheet.name}, line {sheet.header}: names columns, but no row follows")
+                raise ArgumentValueError(f"{sheet.name}, line {sheet.header}: names columns, but no row follows")
             while table is not None:
                 yield table
                 table = _table(sheet, rows)
@@ -148,13 +149,13 @@ class Sheet:
 
 def _form(header: object, delimiter: object, decimal: object) -> Form:
     if header not in (None, True, False):
-        raise TypeError(f"header must be True, False or None, got {header!r}")
+        raise ArgumentTypeError(f"header must be True, False or None, got {header!r}")
     if decimal not in (".", ","):
-        raise ValueError(f"decimal must be '.' or ',', got {decimal!r}")
+        raise ArgumentValueError(f"decimal must be '.' or ',', got {decimal!r}")
     if delimiter is not None and not (isinstance(delimiter, str) and len(delimiter) == 1 and delimiter not in '"\r\n'):
-        raise ValueError(f"delimiter must be one character, and no quote, got {delimiter!r}")
+        raise ArgumentValueError(f"delimiter must be one character, and no quote, got {delimiter!r}")
     if delimiter == decimal:
-        raise ValueError(f"delimiter and decimal are both {decimal!r}")
+        raise ArgumentValueError(f"delimiter and decimal are both {decimal!r}")
     return Form(None if header is None else bool(header), delimiter, str(decimal))
 
 
@@ -165,7 +166,7 @@ def _sheet(name: str, lines: Iterator[str], form: Form) -> Sheet:
     rows = _rows(name, itertools.chain(head, lines), delimiter)
     first = next(rows, None)
     if first is None:
-        raise ValueError(f"{name} is empty: expected a table, a row a line")
+        raise ArgumentValueError(f"{name} is empty: expected a table, a row a line")
     second = next(rows, None)
     line, cells = first[0], [cell.strip() for cell in first[1]]
     named = form.header
@@ -178,7 +179,9 @@ def _sheet(name: str, lines: Iterator[str], form: Form) -> Sheet:
         for place, cell in enumerate(cells):
             if cell and twice[cell] != place:
                 both = f"columns {place + 1} and {twice[cell] + 1}"
-                raise ValueError(f"{name}, line {line}: {both} are both {cell!r}; header=False takes it as a row")
+                raise ArgumentValueError(
+                    f"{name}, line {line}: {both} are both {cell!r}; header=False takes it as a row"
+                )
     names = tuple(cells) if named else tuple(f"x{place}" for place in range(1, len(cells) + 1))
     begun = [row for row in ((first, second)[1:] if named else (first, second)) if row is not None]
     return Sheet(name, names, line, itertools.chain(begun, rows), form.decimal)
@@ -235,7 +238,7 @@ def _rows(name: str, lines: Iterable[str], delimiter: str) -> Iterator[tuple[int
             begin = reader.line_num + 1
             recent.clear()
     except csv.Error as error:
-        raise ValueError(_torn(name, begin, "".join(recent), delimiter, str(error))) from error
+        raise ArgumentValueError(_torn(name, begin, "".join(recent), delimiter, str(error))) from error
 
 
 def _torn(name: str, line: int, text: str, delimiter: str, said: str) -> str:
@@ -307,7 +310,7 @@ def _batches(sheet: Sheet, limit: int | None) -> Iterator[tuple[tuple[int, ...],
         widths = list(map(len, rows))
         if widths.count(width) < len(widths):
             wrong = next(place for place, one in enumerate(widths) if one != width)
-            raise ValueError(_ragged(sheet, lines[wrong], widths[wrong]))
+            raise ArgumentValueError(_ragged(sheet, lines[wrong], widths[wrong]))
         left = None if left is None else left - len(rows)
         yield lines, rows
 
@@ -324,7 +327,7 @@ def _check_finite(sheet: Sheet, name: str, lines: Array, column: Array, texts: l
     if len(wrong):
         cell = "\0".join(texts).split("\0")[wrong[0]].strip()
         where = f"{sheet.name}, line {lines[wrong[0]]}, column {name!r}"
-        raise ValueError(f"{where}: {reprlib.repr(cell)} is not finite in float64; every number must be")
+        raise ArgumentValueError(f"{where}: {reprlib.repr(cell)} is not finite in float64; every number must be")
 
 
 def _pointed(text: str, decimal: str) -> str:

@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Any, TypeAlias
 
+from ..arguments import ArgumentTypeError, ArgumentValueError
+
 #: What can be read: a file's path, "-" for standard input, or a stream of text or bytes.
 Source: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
 
@@ -59,7 +61,7 @@ def opened(source: Source, encoding: str) -> Iterator[Iterator[str]]:
         else:
             stream = getattr(sys.stdin, "buffer", sys.stdin) if isinstance(source, str) else source
         if not callable(getattr(stream, "read", None)):
-            raise TypeError(f"path must be a file's name, '-' or a stream, got {type(source).__name__}")
+            raise ArgumentTypeError(f"path must be a file's name, '-' or a stream, got {type(source).__name__}")
         if not isinstance(stream.read(0), str):
             try:
                 stream = _decoded(stack, name, stream, encoding)
@@ -80,13 +82,13 @@ def _decoded(stack: contextlib.ExitStack, name: str, stream: Any, encoding: str)
     try:
         text = io.TextIOWrapper(stream, marked or encoding, newline="")
     except LookupError as error:
-        raise ValueError(f"encoding must be one that Python knows, as 'utf-8', got {encoding!r}") from error
+        raise ArgumentValueError(f"encoding must be one that Python knows, as 'utf-8', got {encoding!r}") from error
     stack.callback(text.detach)
     wide = codecs.lookup(text.encoding).name.startswith(("utf-16", "utf-32"))
     if not wide and (place := head.find(b"\0")) >= 0:
         before = (head[:place] + b".").splitlines()
         where = f"line {len(before)}, byte {len(before[-1])}"
-        raise ValueError(f"{name}, {where} is NUL: it is no text, or of an encoding such as 'utf-16-le'")
+        raise ArgumentValueError(f"{name}, {where} is NUL: it is no text, or of an encoding such as 'utf-16-le'")
     return text
 
 
@@ -96,9 +98,9 @@ def _lines(name: str, stream: IO[str]) -> Iterator[str]:
         while line := stream.readline(LONGEST):
             count += 1
             if NUL in line:
-                raise ValueError(f"{name}, line {count}, character {line.index(NUL) + 1} is NUL: it is no text")
+                raise ArgumentValueError(f"{name}, line {count}, character {line.index(NUL) + 1} is NUL: it is no text")
             if len(line) >= LONGEST:
-                raise ValueError(f"{name}, line {count}: longer than {LONGEST:,} characters; it is no table")
+                raise ArgumentValueError(f"{name}, line {count}: longer than {LONGEST:,} characters; it is no table")
             yield line if count > 1 else line.removeprefix("\ufeff")
     except DAMAGE as error:
         raise _unreadable(name, count + 1, error) from error

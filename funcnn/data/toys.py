@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from .. import arguments, memory
+from ..arguments import ArgumentValueError
 from ..records import Array, Dataset, read_only
 from .codes import one_hot
 
@@ -71,7 +72,7 @@ def circles(n: int = 200, noise: float = 0.05, factor: float = 0.5, seed: int | 
     Class 0 lies on the circle of radius 1, class 1 on that of radius ``factor``, both spread evenly, each point moved
     by normal noise of that standard deviation. Errors are as for `moons`, ``factor`` being positive.
     """
-    factor = validation.positive("factor", factor)
+    factor = arguments.positive("factor", factor)
     turns = (np.linspace(0.0, 2 * np.pi, count, endpoint=False) for count in _halves(n))
     outer, inner = (_curve(np.cos(turn), np.sin(turn)) for turn in turns)
     return _two("circles", (outer, factor * inner), noise, seed)
@@ -91,7 +92,7 @@ def spirals(n: int = 194, noise: float = 0.1, seed: int | tuple[int, ...] = 0) -
 
 
 def _halves(n: int) -> tuple[int, int]:
-    n = validation.whole("n", n, least=2)
+    n = arguments.whole("n", n, least=2)
     memory.check(f"data of {n:,} points", 24 * n)
     return n - n // 2, n // 2
 
@@ -103,7 +104,7 @@ def _curve(across: Array, up: Array) -> Array:
 def _two(name: str, curves: tuple[Array, Array], noise: float, seed: int | tuple[int, ...]) -> Dataset:
     """Return the points of two classes, moved by normal noise."""
     x = np.concatenate(curves)
-    x = x + validation.positive("noise", noise, zero=True) * np.random.default_rng(seed).standard_normal(x.shape)
+    x = x + arguments.positive("noise", noise, zero=True) * np.random.default_rng(seed).standard_normal(x.shape)
     return _dataset(x, np.repeat([0.0, 1.0], [len(curve) for curve in curves]), name)
 
 
@@ -117,9 +118,9 @@ def blobs(k: int = 3, n: int = 300, noise: float = 0.2, seed: int | tuple[int, .
     ValueError, TypeError
         If ``k`` is not a whole number of at least 2, ``n`` of at least ``k``, or ``noise`` is negative or infinite.
     """
-    k = validation.whole("k", k, least=2)
-    n = validation.whole("n", n, least=k)
-    noise = validation.positive("noise", noise, zero=True)
+    k = arguments.whole("k", k, least=2)
+    n = arguments.whole("n", n, least=k)
+    noise = arguments.positive("noise", noise, zero=True)
     memory.check(f"blobs of {n:,} points in {k:,} classes", 8 * n * (k + 2))
     labels = np.arange(n) % k
     turns = 2 * np.pi * labels / k
@@ -135,8 +136,8 @@ def sine(n: int = 100, noise: float = 0.1, seed: int | tuple[int, ...] = 0) -> D
     ValueError, TypeError
         If ``n`` is not a whole number of at least 1, or ``noise`` is negative or infinite.
     """
-    n = validation.whole("n", n, least=1)
-    noise = validation.positive("noise", noise, zero=True)
+    n = arguments.whole("n", n, least=1)
+    noise = arguments.positive("noise", noise, zero=True)
     memory.check(f"sine of {n:,} points", 16 * n)
     rng = np.random.default_rng(seed)
     x = rng.uniform(size=(n, 1))
@@ -163,7 +164,7 @@ def symmetry(bits: int = 6) -> Dataset:
     x = _patterns(bits)
     y = np.all(x == x[:, ::-1], axis=1).astype(float)
     if y.all():
-        raise ValueError(f"bits must be at least 2, since one bit is symmetric whatever it is, got {bits}")
+        raise ArgumentValueError(f"bits must be at least 2, since one bit is symmetric whatever it is, got {bits}")
     return attrs.evolve(_dataset(x, y, "symmetry"), classes=("not symmetric", "symmetric"))
 
 
@@ -177,16 +178,16 @@ def encoder(n: int = 8) -> Dataset:
     ValueError, TypeError
         If ``n`` is not a whole number of at least 2.
     """
-    n = validation.whole("n", n, least=2)
+    n = arguments.whole("n", n, least=2)
     memory.check(f"encoder of {n:,} patterns", 16 * n * n)
     return Dataset(read_only(np.eye(n)), read_only(np.eye(n)), "encoder")
 
 
 def _patterns(bits: int) -> Array:
     """Return all patterns of so many bits in the order of counting, (2^bits, bits)."""
-    bits = validation.whole("bits", bits, least=1)
+    bits = arguments.whole("bits", bits, least=1)
     if bits > MOST_BITS:
-        raise ValueError(f"bits must be at most {MOST_BITS}, got {bits}")
+        raise ArgumentValueError(f"bits must be at most {MOST_BITS}, got {bits}")
     return (np.arange(2**bits)[:, None] >> np.arange(bits)[::-1] & 1).astype(float)
 
 
@@ -212,7 +213,7 @@ def _pair(toy: Callable[..., Dataset]) -> Pair:
             train = toy(**whole, seed=seed) if drawn else toy(**whole)
             return train, toy(**whole, seed=(seed, 1)) if drawn else train
         except TypeError as error:  # which a number that is not whole is, in a name it is a wrong value
-            raise ValueError(str(error)) from error
+            raise ArgumentValueError(str(error)) from error
 
     first = inspect.Parameter("seed", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     pair.__signature__ = inspect.Signature([first, *parameters.values()])  # type: ignore[attr-defined]
