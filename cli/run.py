@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,22 @@ OPTIONS = {"start": "params", "scheme": "init"}
 @click.option("--data-seed", type=int, help="Of the data.  [default: 0]")
 @click.option("--engine", metavar="NAME", help="What trains.  [default: auto]")
 @click.option("--log-every", type=int, help="Epochs between two lines of the log.  [default: 500]")
+@click.option("--target", multiple=True, metavar="COLUMN", help="What of a table is to be learnt, by name or number.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="A column of a table that is not to be taken.")
+@click.option("--missing", help="Where cells are missing: refuse, drop the rows, or take the mean.  [default: refuse]")
+@click.option("--header/--no-header", default=None, help="Whether a table begins with names.  [default: found out]")
+@click.option("--delimiter", help="What stands between cells.  [default: found out]")
+@click.option("--decimal", help="The decimal mark, . or ,  [default: .]")
+@click.option("--encoding", help="Of a table's text.  [default: utf-8]")
+@click.option("--test", type=float, help="Share of a file's rows that is kept for the test.  [default: 0; tables: 0.2]")
+@click.option("--validation", type=float, help="Share of the rest that is held back.  [default: 0; tables: 0.1]")
+@click.option(
+    "--standardize/--no-standardize",
+    default=None,
+    help="Make inputs, and targets that are numbers, of mean 0 and deviation 1.",
+)
+@click.option("--patience", type=int, help="Stop so many epochs after the lowest validation loss.  [tables: 30]")
+@click.option("--class-weight", help="balanced: every class counts alike, however many samples it has.")
 @click.option(
     "--params",
     "start",
@@ -61,7 +78,11 @@ OPTIONS = {"start": "params", "scheme": "init"}
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead.")
 def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any) -> None:
-    """Train a network on DATA (xor or linear) and print its log, its predictions and what went wrong.
+    """Train a network on DATA and print its log, its predictions and what went wrong.
+
+    DATA is a toy set (funcnn list says which) or a file: a table of text (CSV, TSV, …) with --target, NPZ with x and y,
+    NPY, MNIST's IDX, Parquet. For files what no option says is what does well on most tables: two hidden layers, Adam,
+    a validation part that says when to stop; a line on stderr says the whole command that it comes to.
 
     The losses of the log are means over an epoch, each sample measured just before its own update. The predictions and
     the last line are those of the final weights on the test set.
@@ -102,10 +123,48 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
     for name in {"scheme", "bias_init"} & given.keys():  # in the words of the command line
         initializer_named(given[name], _option(name))
     params = load_params(start) if start else None
-    experiment = funcnn.Experiment(**{**(_settled(params) if params else {}), **given})
-    funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made
+    given = {name: value for name, value in given.items() if value != ()}
+    given = {**(_settled(params) if params else {}), **_recipe(**given), **given}
+    experiment = funcnn.Experiment(**given)
     started: dict[str, Any] = {"start": params, "start_name": click.format_filename(start.name)} if start else {}
     return experiment.epochs, functools.partial(funcnn.run, experiment, **started)
+
+
+def _recipe(data: str, **given: Any) -> dict[str, Any]:
+    """Return what is trained on a file where no option says it, and say on stderr the command that this is."""
+    import funcnn
+    from funcnn.sources import is_toy, read_source
+
+    if is_toy(data) or not Path(data).is_file():
+        return {}
+    _, whole = read_source(funcnn.Experiment(data=data, **given))
+    fields = funcnn.recipe(whole)
+    if extra := {name: value for name, value in fields.items() if name not in given}:
+        said = {"data": data, **given, **extra}
+        note(f"{_about(whole)}; this is: {_command(said)}")
+        return extra
+    return {}
+
+
+def _about(data: Any) -> str:
+    """Return what a table was taken for."""
+    n, d = data.x.shape
+    kind = f"{len(data.classes)} classes" if data.classes else f"{data.y.shape[1]} number{'s' * (data.y.shape[1] > 1)}"
+    return f"{data.name}: {n:,} rows, {d} inputs, {kind} to learn"
+
+
+def _command(fields: dict[str, Any]) -> str:
+    """Return the command line that says all these fields."""
+    words = ["funcnn", "run", fields["data"]]
+    for name, value in fields.items():
+        option = _option(name)
+        if isinstance(value, bool):
+            words += [] if value is False and name == "shuffle" else [option if value else f"--no-{option[2:]}"]
+        elif name in ("target", "drop"):
+            words += [word for one in value for word in (option, str(one))]
+        elif name != "data":
+            words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    return shlex.join(words)
 
 
 def _resumed(resume: Path, data: str, epochs: int | None = None, **others: Any) -> tuple[int, Any]:

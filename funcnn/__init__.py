@@ -18,6 +18,8 @@ from .losses import LOSSES
 from .metrics import accuracy, decision, half_sse, mse
 from .network import backprop, forward, grads, init, value_and_grads
 from .optimizers import OPTIMIZERS, fresh_slots, optimizer_step, sgd_step
+from .prediction import Evaluation, evaluate, predict
+from .recipes import recipe
 from .records import (
     Activation,
     Coding,
@@ -30,6 +32,7 @@ from .records import (
     Optimizer,
     Params,
     Plan,
+    Preparation,
     Scaling,
     State,
     Table,
@@ -60,6 +63,7 @@ __all__ = [
     "Decision",
     "Diagnosis",
     "EngineWarning",
+    "Evaluation",
     "Experiment",
     "History",
     "Layer",
@@ -67,6 +71,7 @@ __all__ = [
     "Optimizer",
     "Params",
     "Plan",
+    "Preparation",
     "Run",
     "Scaling",
     "State",
@@ -77,6 +82,7 @@ __all__ = [
     "dataset",
     "decision",
     "diagnose",
+    "evaluate",
     "forward",
     "fresh_slots",
     "fresh_state",
@@ -88,7 +94,9 @@ __all__ = [
     "member",
     "mse",
     "optimizer_step",
+    "predict",
     "read",
+    "recipe",
     "resume",
     "run",
     "save",

@@ -347,6 +347,23 @@ class Scaling:
 
 
 @attrs.frozen
+class Preparation:
+    """How rows as they stand in a file become what a network takes, and its outputs what the targets are.
+
+    Parameters
+    ----------
+    coding
+        From the columns of a table; None for arrays, which are taken as they are.
+    inputs, targets
+        How ``x`` and ``y`` were standardised, as the training set tells; None where they were not.
+    """
+
+    coding: Coding | None = None
+    inputs: Scaling | None = None
+    targets: Scaling | None = None
+
+
+@attrs.frozen
 class State:
     """Where a training run stands: all that its next epoch depends on but plan and data.
 

@@ -1,7 +1,7 @@
 """Data sets: the toys by name or by function, one's own from files, and how these become what a network takes."""
 
 from .codes import DataWarning, coding, encode, encode_x, features_of
-from .files import as_table, prepared, read
+from .files import WAYS, as_table, coded, prepared, read
 from .frames import from_frame
 from .preparation import split, standardisation, standardise, unstandardise
 from .tables import read_table, read_tables
@@ -22,10 +22,12 @@ from .toys import (
 
 __all__ = [
     "DATASETS",
+    "WAYS",
     "DataWarning",
     "as_table",
     "blobs",
     "circles",
+    "coded",
     "coding",
     "dataset",
     "encode",

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import validation
 from ..arguments import ArgumentValueError
-from ..records import Array, Coding, Dataset, Table, read_only
+from ..records import Array, Coding, Column, Dataset, Table, read_only
 from . import codes
 from .arrays import IDX_NAME, from_idx, from_npy, from_npz
 from .codes import DataWarning, listed, present, where
@@ -108,14 +108,30 @@ def as_table(path: Any, **options: Any) -> Table:
     return from_parquet(path) if kind == "parquet" else read_table(path, **options)
 
 
+def is_array_file(path: Any) -> bool:
+    """Tell whether a file is called as one that holds arrays or images, which need no coding."""
+    return _kind(path) in ("npz", "npy", "idx")
+
+
+def is_text(path: Any) -> bool:
+    """Tell whether this is a table of text, which can be read some rows at a time."""
+    return _kind(path) == "table"
+
+
 def prepared(table: Table, target: Any, *, missing: str = "refuse", drop: Any = ()) -> tuple[Coding, Dataset]:
     """Return how rows of a table become samples, and its own rows as these. Arguments and errors are as for `read`."""
+    found, data = coded(table, target, missing=missing, drop=drop)
+    return found, _with_means(data)
+
+
+def coded(table: Table, target: Any, *, missing: str = "refuse", drop: Any = ()) -> tuple[Coding, Dataset]:
+    """Return what `prepared` does, but that a value is NaN where it is missing."""
     _check_way(missing)
     if target is None:
         raise ArgumentValueError(f"target must name a column of {table.name}: {listed(table.names)}")
     found, notes = codes.told(table, target, drop)
     if missing == "refuse":
-        _refuse(table, found)
+        refuse_gaps(table, found.columns, found.targets)
     lacking = ~present(table, _names(found.targets))
     if lacking.any():
         before, table = table, codes.rows(table, ~lacking)
@@ -134,8 +150,8 @@ def prepared(table: Table, target: Any, *, missing: str = "refuse", drop: Any = 
         found, again = codes.told(table, target, others)
         notes += again
     for note in notes:
-        warnings.warn(note, DataWarning, stacklevel=3)
-    return found, _with_means(codes.encode(found, table))
+        warnings.warn(note, DataWarning, stacklevel=4)
+    return found, codes.encode(found, table)
 
 
 def _names(columns: tuple[Any, ...]) -> list[str]:
@@ -147,14 +163,14 @@ def _check_way(missing: str) -> None:
         raise ArgumentValueError(f"missing must be one of {', '.join(map(repr, WAYS))}, got {missing!r}")
 
 
-def _refuse(table: Table, coding: Coding) -> None:
-    """Refuse a table in which cells are missing that the coding takes, and name the first."""
-    names = _names(coding.targets + coding.columns)
+def refuse_gaps(table: Table, columns: tuple[Column, ...], targets: tuple[Column, ...] = ()) -> None:
+    """Refuse a table in which cells of these columns are missing, and name the first."""
+    names = _names(targets + columns)
     gaps = ~present(table, names)
     if gaps.any():
         row = int(np.argmax(gaps))
         name = next(one for one in names if codes.missing(table.columns[table.names.index(one)][row : row + 1]).all())
-        raise ArgumentValueError(_lacking(where(table, row, name), gaps, name in _names(coding.targets)))
+        raise ArgumentValueError(_lacking(where(table, row, name), gaps, name in _names(targets)))
 
 
 def _lacking(place: str, gaps: Array, target: bool) -> str:
