@@ -24,7 +24,7 @@ from .engines import ENGINES
 from .experiments import Experiment, Run, described
 from .fold import LAST
 from .optimizers import optimizer_named
-from .records import Coding, Column, Dataset, Decision, History, Layer, Params, Preparation, Scaling, State
+from .records import Array, Coding, Column, Dataset, Decision, History, Layer, Params, Preparation, Scaling, State
 from .validation import shapes
 
 #: What is looked at: a network or a run.
@@ -276,16 +276,21 @@ def parts_of(run: Run) -> list[tuple[str, Dataset]]:
 
 def _check_preparation(preparation: Preparation, train: Dataset) -> None:
     """Refuse scalings that are not of as many columns as the data, and a coding that makes others."""
-    for name, side in (("inputs", train.x), ("targets", train.y)):
-        scaling: Scaling | None = getattr(preparation, name)
-        if scaling is None:
-            continue
-        for part in ("mean", "scale"):
-            array = getattr(scaling, part)
-            if np.shape(array) != np.shape(side)[-1:] or not np.isfinite(array).all():
-                raise ArgumentValueError(f"{part} of the scaling of {name} must be {np.shape(side)[-1]} finite numbers")
+    columns = {"inputs": np.shape(train.x)[-1:], "targets": np.shape(train.y)[-1:]}
+    for name, array in _scales(preparation):
+        wanted = columns[name.rpartition(" ")[2]]
+        if np.shape(array) != wanted or np.asarray(array).dtype.kind != "f":
+            raise ArgumentValueError(f"{name} must be floats of shape {wanted}, got shape {np.shape(array)}")
     if preparation.coding is not None and len(features_of(preparation.coding)) != np.shape(train.x)[-1]:
         raise ArgumentValueError(f"the coding must give {np.shape(train.x)[-1]} columns, as train.x has")
+
+
+def _scales(preparation: Preparation) -> Iterator[tuple[str, Array]]:
+    """Yield the arrays of a preparation by their names."""
+    for side in ("inputs", "targets"):
+        scaling: Scaling | None = getattr(preparation, side)
+        for part in () if scaling is None else ("mean", "scale"):
+            yield f"{part} of {side}", getattr(scaling, part)
 
 
 def _check_data(name: str, data: Dataset, params: Params, lead: tuple[int, ...]) -> None:
@@ -371,3 +376,6 @@ def _check_data_numbers(run: Run) -> None:
     for name, data in parts_of(run):
         validation.finite(f"{name}.x", data.x)
         validation.finite(f"{name}.y", data.y)
+    for name, array in _scales(run.preparation or Preparation()):
+        if not np.isfinite(array).all() or (name.startswith("scale") and not np.all(array > 0)):
+            raise ArgumentValueError(f"{name} must be finite, and a scale above 0")
