@@ -13,7 +13,7 @@ from ..arguments import ArgumentTypeError, ArgumentValueError, listed, of_kind, 
 from ..consistency import whole_run
 from ..diagnosis import diagnose, when
 from ..experiments import Run
-from ..records import Array
+from ..records import Array, History
 from ..runs import check_solo, member
 from ..validation import numbers
 from .labels import loss_label, member_label, shape_and_rate, title
@@ -28,6 +28,8 @@ SOLVED = 1e-12
 def learning_curve(run: Run) -> Figure:
     """Draw loss and accuracy on the training set over epochs, and where the run diverged or died.
 
+    Those of a validation part are drawn beside them, with the epoch of its lowest loss, whose weights are kept.
+
     Raises
     ------
     ValueError, TypeError
@@ -38,8 +40,13 @@ def learning_curve(run: Run) -> Figure:
     with styled():
         figure, (top, bottom) = blank(5.5, 4.4, rows=2, sharex=True, height_ratios=(3, 2))
         look = {"color": data_color(run)}
-        _draw_curve(top, history.epoch, _on_log_axis(top, history.loss, least=SOLVED)[0], **look)
+        held = history.val_loss is not None
+        several = [history.loss, history.val_loss] if held else [history.loss]
+        own, *beside = _on_log_axis(top, *several, least=SOLVED)
+        _draw_curve(top, history.epoch, own, **look, **({"label": "training"} if held else {}))
         _draw_curve(bottom, history.epoch, 100 * history.accuracy, **look)
+        if held:
+            _draw_held(figure, (top, bottom), history, beside[0])
         top.set(title=title(run, *shape_and_rate(run)), ylabel=loss_label(run))
         bottom.set(ylabel="accuracy (%)", ylim=(-5, 105), yticks=(0, 50, 100))
         _epoch_axis(bottom, history.epoch)
@@ -48,6 +55,21 @@ def learning_curve(run: Run) -> Figure:
             _mark_epoch(top, trouble.epoch, when(trouble))
             _mark_epoch(bottom, trouble.epoch)
         return settled(figure)
+
+
+def _draw_held(figure: Figure, axes: tuple[Axes, Axes], history: History, loss: Array) -> None:
+    """Draw the curves of the validation part, and where its loss was lowest."""
+    top, bottom = axes
+    look: dict[str, Any] = {"color": DARK, "linestyle": (0, (4, 1.5)), "linewidth": 1.2}
+    _draw_curve(top, history.epoch, loss, label="validation", **look)
+    _draw_curve(bottom, history.epoch, 100 * np.asarray(history.val_accuracy), **look)
+    best = history.best
+    if best is not None and int(best[0]):
+        epoch = int(history.epoch[int(best[0]) - 1])
+        top.plot(
+            epoch, loss[int(best[0]) - 1], "o", color=DARK, markerfacecolor="white", label=f"kept: after epoch {epoch}"
+        )
+    figure.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
 def _recorded(run: Run, name: str) -> Run:
