@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from funcnn_cli import main
 
 import funcnn
-from funcnn import Experiment
+from funcnn import Experiment, plotting
 from funcnn.prediction import interval
 
 QUICK = {"epochs": 6, "patience": None, "validation": 0.2, "hidden": (4,), "log_every": 2}
@@ -307,3 +307,45 @@ def test_a_run_on_a_toy_takes_no_table(tmp_path, table):
     refused = invoke("predict", tmp_path / "x" / "run.npz", table)
     assert refused.exit_code == 2
     assert "is a run on xor, not on a table" in refused.stderr
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def test_pictures_are_those_that_fit(table, tmp_path):
+    out = tmp_path / "out"
+    words = ("run", table, "--target", "kind", "--epochs", "3", "--out", out, "--quiet")
+    assert invoke(*words).exit_code == 0
+    assert {path.name for path in out.glob("*.png")} == {"learning_curve.png"}
+    flat = funcnn.run(experiment(table, drop=("colour",)))
+    assert list(plotting.fitting(flat)) == list(plotting.PICTURES)
+
+
+def test_a_learning_curve_has_the_validation_parts_beside_it(table):
+    run = funcnn.run(experiment(table))
+    figure = plotting.learning_curve(run)
+    top, bottom = figure.axes
+    training, held, kept = top.get_lines()
+    np.testing.assert_allclose(training.get_ydata(), run.history.loss)
+    np.testing.assert_allclose(held.get_ydata(), run.history.val_loss)
+    assert kept.get_xdata()[0] == int(run.history.best[0]) - 1
+    np.testing.assert_allclose(bottom.get_lines()[1].get_ydata(), 100 * run.history.val_accuracy)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "training",
+        "validation",
+        f"kept: after epoch {int(run.history.best[0]) - 1}",
+    ]
+
+
+def test_numbers_have_no_accuracy_to_draw(table):
+    assert len(plotting.learning_curve(funcnn.run(experiment(table, "weight"))).axes) == 1
+
+
+def test_the_plane_is_drawn_in_the_files_units_and_names(table):
+    run = funcnn.run(experiment(table, drop=("colour",)))
+    axes = plotting.decision_surface(run).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("size", "weight")
+    low, high = axes.get_xlim()
+    sizes = [float(row[0]) for row in rows_of()]
+    assert min(sizes) - 10 < low < min(sizes) + 10 < max(sizes) - 10 < high < max(sizes) + 10
+    assert {line.get_label() for line in axes.get_lines()} >= {"big", "blue", "small"}
