@@ -90,7 +90,7 @@ def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any
     with users_mistakes():
         from . import listing
 
-        given = {name: value for name, value in fields.items() if value is not None}
+        given = {name: value for name, value in fields.items() if value not in (None, ())}
         epochs, train = _resumed(**given) if "resume" in given else _described(**given)
         with folder(out) if out else contextlib.nullcontext():
             if out and plots:
@@ -123,7 +123,6 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
     for name in {"scheme", "bias_init"} & given.keys():  # in the words of the command line
         initializer_named(given[name], _option(name))
     params = load_params(start) if start else None
-    given = {name: value for name, value in given.items() if value != ()}
     given = {**(_settled(params) if params else {}), **_recipe(**given), **given}
     experiment = funcnn.Experiment(**given)
     started: dict[str, Any] = {"start": params, "start_name": click.format_filename(start.name)} if start else {}
