@@ -132,15 +132,22 @@ def _said(diagnosis: funcnn.Diagnosis) -> dict[str, Any]:
 
 def to_json(value: Any) -> str:
     """Return JSON text, in ASCII, which any terminal takes; numbers that are not finite have no word in it: null."""
+    return json.dumps(_plain(value), indent=1) + "\n"
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {str(key): plain(one) for key, one in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(one) for one in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    return json.dumps(plain(value), indent=1) + "\n"
+def to_json_line(value: Any) -> str:
+    """Return the same in one line."""
+    return json.dumps(_plain(value)) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def history_csv(run: Run) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from .edge import Listed, load_run, progress, users_mistakes
+from .config import configured
+from .edge import Listed, load_run, logged, progress, users_mistakes
 from .plot import draw, pictures
 from .process import folder, note
 
@@ -19,7 +20,7 @@ OPTIONS = {"start": "params", "scheme": "init"}
 
 
 @click.command()
-@click.argument("data")
+@click.argument("data", required=False)
 @click.option(
     "--act",
     metavar="NAME[,NAME…]",
@@ -73,11 +74,19 @@ OPTIONS = {"start": "params", "scheme": "init"}
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Go on with the run in this file, for so many --epochs more; all else stays what it was.",
 )
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take what no option says from this file: TOML or JSON of fields, a run's summary.json or run.npz.",
+)
+@click.option("--log-json", type=click.Path(dir_okay=False, path_type=Path), help="Append a JSON line an epoch here.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write run, tables and pictures here.")
 @click.option("--plots/--no-plots", default=True, help="With --out: draw the pictures.  [default: plots]")
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead.")
-def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any) -> None:
+def run(
+    out: Path | None, plots: bool, quiet: bool, as_json: bool, config: Path | None, log_json: Path | None, **fields: Any
+) -> None:
     """Train a network on DATA and print its log, its predictions and what went wrong.
 
     DATA is a toy set (funcnn list says which) or a file: a table of text (CSV, TSV, …) with --target, NPZ with x and y,
@@ -91,12 +100,15 @@ def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any
         from . import listing
 
         given = {name: value for name, value in fields.items() if value not in (None, ())}
+        given = {**(configured(config) if config else {}), **given}
+        if "data" not in given:
+            raise click.UsageError("Missing argument 'DATA', which --config may name instead.")
         epochs, train = _resumed(**given) if "resume" in given else _described(**given)
         with folder(out) if out else contextlib.nullcontext():
             if out and plots:
                 pictures()  # before hours of training
-            with progress(epochs, "training", hidden=quiet or as_json) as done:
-                result = train(progress=done)
+            with progress(epochs, "training", hidden=quiet or as_json) as done, logged(log_json) as on_epoch:
+                result = train(progress=done, on_epoch=on_epoch)
             if out:
                 write(result, out, plots=plots)
         if out and not (quiet or as_json):
@@ -114,14 +126,15 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
     from funcnn.initializers import initializer_named
     from funcnn.storage import load_params
 
-    if given.get("batch_size", "full").isdecimal():
+    if str(given.get("batch_size", "full")).isdecimal():
         with contextlib.suppress(ValueError):  # of too many digits
             given["batch_size"] = int(given["batch_size"])
     drawing = {"seed", "scheme", "bias_init"} & given.keys()
     if start and drawing:
         raise click.UsageError(f"{_option(min(drawing))} cannot be given with --params: {start.name} has the weights")
-    for name in {"scheme", "bias_init"} & given.keys():  # in the words of the command line
-        initializer_named(given[name], _option(name))
+    for name in ("scheme", "bias_init"):
+        if given.get(name) is not None:  # in the words of the command line
+            initializer_named(given[name], _option(name))
     params = load_params(start) if start else None
     given = {**(_settled(params) if params else {}), **_recipe(**given), **given}
     experiment = funcnn.Experiment(**given)
@@ -132,17 +145,16 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
 def _recipe(data: str, **given: Any) -> dict[str, Any]:
     """Return what is trained on a file where no option says it, and say on stderr the command that this is."""
     import funcnn
+    from funcnn.recipes import FIELDS
     from funcnn.sources import is_toy, read_source
 
-    if is_toy(data) or not Path(data).is_file():
+    if is_toy(data) or not Path(data).is_file() or given.keys() >= FIELDS:
         return {}
     _, whole = read_source(funcnn.Experiment(data=data, **given))
     fields = funcnn.recipe(whole)
-    if extra := {name: value for name, value in fields.items() if name not in given}:
-        said = {"data": data, **given, **extra}
-        note(f"{_about(whole)}; this is: {_command(said)}")
-        return extra
-    return {}
+    extra = {name: value for name, value in fields.items() if name not in given}
+    note(f"{_about(whole)}; this is: {_command({'data': data, **given, **extra})}")
+    return extra
 
 
 def _about(data: Any) -> str:

@@ -23,6 +23,7 @@ from .records import (
     Array,
     Dataset,
     Decision,
+    Epoch,
     History,
     Loss,
     Optimizer,
@@ -165,6 +166,7 @@ def run(
     start_name: str = "given weights",
     threads: int | None = None,
     progress: Callable[[int], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
     """Run an experiment.
 
@@ -177,7 +179,7 @@ def run(
         the experiment describes. The run's experiment records ``start_name`` and their SHA-256.
     start_name
         Where they are from, such as a file's name.
-    threads, progress
+    threads, progress, on_epoch
         As for `train`.
 
     Raises
@@ -203,7 +205,7 @@ def run(
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (train_set.x, train_set.y))
     how = decision(e.loss, train_set.y)
     settings = settings_of(e, how, train_set.y, found.held)
-    hooks: dict[str, Any] = {"threads": threads, "progress": progress}
+    hooks: dict[str, Any] = {"threads": threads, "progress": progress, "on_epoch": on_epoch}
     params, history = train(start, x, y, epochs=e.epochs, engine=e.engine, snapshots=(0,), **settings, **hooks)
     best = params if history.best is None else history.best[1]
     return Run(e, best, history, train_set, found.test, how, found.held, found.preparation)

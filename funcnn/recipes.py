@@ -28,6 +28,8 @@ ALWAYS: dict[str, Any] = {
     "standardize": True,
     "patience": 30,
 }
+#: What a recipe says.
+FIELDS = frozenset({*ALWAYS, "hidden", "loss"})
 
 
 def recipe(data: Dataset) -> dict[str, Any]:

@@ -394,6 +394,19 @@ class State:
 
 
 @attrs.frozen
+class Epoch:
+    """What `History` records of one epoch; numbers, or (K,) of an ensemble."""
+
+    epoch: int
+    loss: Array = _array()
+    accuracy: Array = _array()
+    val_loss: Array | None = _array(None)
+    val_accuracy: Array | None = _array(None)
+
+    __reduce__ = _reduced
+
+
+@attrs.frozen
 class History:
     """What a training run recorded. T epochs; K is there for an ensemble only.
 

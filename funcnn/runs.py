@@ -14,12 +14,17 @@ from .losses import loss_named, report_of
 from .metrics import accuracy
 from .network import forward
 from .optimizers import with_arrays
-from .records import Array, History, Params, State, arrays, map_arrays, read_only
+from .records import Array, Epoch, History, Params, State, arrays, map_arrays, read_only
 from .training import train
 
 
 def resume(
-    run: Run, epochs: int, *, threads: int | None = None, progress: Callable[[int], object] | None = None
+    run: Run,
+    epochs: int,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
     """Go on with a run, on the engine that it ran on: the run of so many epochs more, to the bit.
 
@@ -29,7 +34,7 @@ def resume(
         Of one network or of an ensemble.
     epochs
         How many more.
-    threads, progress
+    threads, progress, on_epoch
         As for `train`.
 
     Raises
@@ -53,7 +58,7 @@ def resume(
         raise arguments.ArgumentValueError("run cannot go on: its history has no state")
     lead = np.shape(state.running)
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (run.train.x, run.train.y))
-    hooks: dict[str, Any] = {"threads": threads, "progress": progress}
+    hooks: dict[str, Any] = {"threads": threads, "progress": progress, "on_epoch": on_epoch}
     params, more = train(state, x, y, epochs=epochs, engine=run.history.engine, **settings, **hooks)
     history = _continued(run.history, more)
     best = params if history.best is None else history.best[1]

@@ -349,3 +349,90 @@ def test_the_plane_is_drawn_in_the_files_units_and_names(table):
     sizes = [float(row[0]) for row in rows_of()]
     assert min(sizes) - 10 < low < min(sizes) + 10 < max(sizes) - 10 < high < max(sizes) + 10
     assert {line.get_label() for line in axes.get_lines()} >= {"big", "blue", "small"}
+
+
+# --- what is said while it trains, and what says it ------------------------------------------------------------------
+
+
+def test_each_epoch_is_told_once_and_changes_nothing(table):
+    e, told = experiment(table), []
+    run = funcnn.run(e, on_epoch=told.append)
+    assert run == funcnn.run(e)
+    assert [one.epoch for one in told] == run.history.epoch.tolist()
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert [getattr(one, name) for one in told] == getattr(run.history, name).tolist()
+
+
+def test_epochs_after_a_run_has_stopped_are_not_told(table):
+    told = []
+    run = funcnn.run(experiment(table, epochs=400, patience=5, lr=0.05), on_epoch=told.append)
+    assert [one.epoch for one in told] == run.history.epoch.tolist()
+    data, many = funcnn.xor(), []
+    funcnn.train(funcnn.init((2, 3, 1), seed=(1, 2)), data.x, data.y, epochs=3, on_epoch=many.append)
+    assert [one.loss.shape for one in many] == [(2,)] * 3
+
+
+def test_epochs_are_logged_a_json_line_each(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"mine": 1}\n')
+    assert invoke("run", "xor", "--epochs", "3", "--quiet", "--log-json", log).exit_code == 0
+    first, *lines = map(json.loads, log.read_text().splitlines())
+    run = funcnn.run(Experiment(epochs=3))
+    assert first == {"mine": 1}
+    assert [(line["epoch"], line["loss"]) for line in lines] == list(enumerate(run.history.loss.tolist()))
+    assert lines[0]["val_loss"] is None
+
+
+def test_what_a_run_did_without_is_not_added_when_its_file_says_it(table, tmp_path):
+    run = funcnn.run(experiment(table))
+    funcnn.save(tmp_path / "run.npz", run)
+    assert run.experiment.patience is None
+    assert invoke("run", "--config", tmp_path / "run.npz", "--no-plots", "--quiet", "--out", tmp_path).exit_code == 0
+    assert funcnn.load(tmp_path / "run.npz") == run
+
+
+@pytest.mark.parametrize("name", ["summary.json", "run.npz"])
+def test_what_a_run_has_left_says_it_again(name, table, tmp_path):
+    words = ("run", table, "--target", "kind", "--epochs", "4", "--no-plots", "--quiet")
+    assert invoke(*words, "--out", tmp_path / "a").exit_code == 0
+    assert (
+        invoke("run", "--config", tmp_path / "a" / name, "--no-plots", "--quiet", "--out", tmp_path / "b").exit_code
+        == 0
+    )
+    for file in ("run.npz", "summary.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("e.toml", 'data = "linear"\nhidden = [4, 4]\nlr = 0.5\nepochs = 3\nbatch_size = 5\n'),
+        ("e.json", '{"data": "linear", "hidden": [4, 4], "lr": 0.5, "epochs": 3, "batch_size": 5}'),
+        ("bom.json", '\ufeff{"data": "linear", "hidden": [4, 4], "lr": 0.5, "epochs": 3, "batch_size": 5}'),
+    ],
+)
+def test_options_override_what_a_file_says(name, text, tmp_path):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    said = json.loads(invoke("run", "--config", tmp_path / name, "--lr", "0.25", "--json").stdout)["experiment"]
+    assert (said["data"], said["hidden"], said["lr"], said["batch_size"]) == ("linear", [4, 4], 0.25, 5)
+    other = json.loads(invoke("run", "xor", "--config", tmp_path / name, "--json").stdout)["experiment"]
+    assert (other["data"], other["lr"]) == ("xor", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("e.toml", "data = ", "e.toml is no TOML"),
+        ("e.json", "{", "e.json is no JSON"),
+        ("e.json", "[1]", "must hold the fields of an experiment, got list"),
+        ("e.json", '{"hiden": [3]}', "unknown field in e.json 'hiden'; did you mean 'hidden'?"),
+        ("e.json", '{"epochs": "many"}', "epochs must be a whole number"),
+        ("e.json", '{"lr": 1}', "Missing argument 'DATA'"),
+    ],
+)
+def test_a_file_that_says_no_experiment_is_refused(name, text, message, tmp_path):
+    (tmp_path / name).write_text(text)
+    data = [] if "DATA" in message else ["xor"]
+    refused = invoke("run", *data, "--config", tmp_path / name)
+    assert refused.exit_code == 2
+    assert message in refused.stderr
