@@ -10,6 +10,7 @@ import click
 from . import process
 from .list import list_names
 from .plot import plot
+from .predict import evaluate, predict
 from .reproduce import reproduce
 from .run import run
 from .show import show
@@ -30,7 +31,7 @@ def main(context: click.Context) -> None:
     context.with_resource(process.warnings_in_a_line())
 
 
-for command in (run, plot, show, list_names, reproduce):
+for command in (run, predict, evaluate, plot, show, list_names, reproduce):
     main.add_command(command)
 
 

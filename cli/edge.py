@@ -71,6 +71,25 @@ def progress(epochs: int, label: str, *, hidden: bool = False) -> Iterator[Calla
         yield done
 
 
+@contextlib.contextmanager
+def logged(path: Path | None) -> Iterator[Callable[[Any], Any] | None]:
+    """Give a function that appends what an epoch recorded to a file, a JSON line each, or None without a file."""
+    if path is None:
+        yield None
+        return
+    import attrs
+
+    from . import listing
+
+    with path.open("a", encoding="utf-8") as file:
+
+        def on_epoch(epoch: Any) -> None:
+            file.write(listing.to_json_line(attrs.asdict(epoch, recurse=False)))
+            file.flush()
+
+        yield on_epoch
+
+
 def _fit(bar: Any) -> None:
     """Leave out of a bar what does not fit a line of the terminal: longer ones would be left standing at each step."""
     given = "COLUMNS" in os.environ

@@ -11,7 +11,7 @@ from .edge import users_mistakes
 #: Which function of a table's record says in its docstring what the entry is; other entries are such functions.
 SAYING = {"activations": "apply", "losses": "value", "optimizers": "update"}
 #: How many arguments of a table's functions are not numbers that may follow the name.
-LEADING = {"schedules": 1, "initialisers": 3}
+LEADING = {"data sets": 1, "schedules": 1, "initialisers": 3}
 
 
 @click.command("list")
@@ -20,7 +20,7 @@ LEADING = {"schedules": 1, "initialisers": 3}
 def list_names(long: bool, as_json: bool) -> None:
     """List data sets, activations, losses, optimizers, schedules, initialisers, engines and experiments.
 
-    Numbers may follow the names of optimizers, schedules and initialisers: adam:0.9,0.99.
+    Numbers may follow the names of data sets, optimizers, schedules and initialisers: adam:0.9,0.99.
     """
     with users_mistakes():
         import funcnn
@@ -30,6 +30,7 @@ def list_names(long: bool, as_json: bool) -> None:
         from . import listing
 
         tables = {
+            "data sets": funcnn.DATASETS,
             "activations": funcnn.ACTIVATIONS,
             "losses": funcnn.LOSSES,
             "optimizers": funcnn.OPTIMIZERS,
@@ -37,7 +38,6 @@ def list_names(long: bool, as_json: bool) -> None:
             "initialisers": funcnn.INITIALIZERS,
         }
         names = {
-            "data sets": list(funcnn.DATASETS),
             **{kind: _described(kind, table) if long else list(table) for kind, table in tables.items()},
             "engines": list(NAMES),
             "experiments": list(SUITES),

@@ -24,7 +24,7 @@ def plot(file: Path, out: Path | None, form: str) -> None:
 def draw(result: Any, out: Path, form: str) -> list[Path]:
     """Draw the pictures of a run into a folder and return their paths; nothing is written unless all can be drawn."""
     plotting = pictures()
-    figures = {out / f"{name}.{form}": picture(result) for name, picture in plotting.PICTURES.items()}
+    figures = {out / f"{name}.{form}": picture(result) for name, picture in plotting.fitting(result).items()}
     for path, figure in figures.items():
         plotting.save(figure, path)
     return list(figures)

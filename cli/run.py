@@ -2,12 +2,14 @@
 
 import contextlib
 import functools
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .edge import Listed, load_run, progress, users_mistakes
+from .config import configured
+from .edge import Listed, load_run, logged, progress, users_mistakes
 from .plot import draw, pictures
 from .process import folder, note
 
@@ -18,7 +20,7 @@ OPTIONS = {"start": "params", "scheme": "init"}
 
 
 @click.command()
-@click.argument("data")
+@click.argument("data", required=False)
 @click.option(
     "--act",
     metavar="NAME[,NAME…]",
@@ -45,6 +47,22 @@ OPTIONS = {"start": "params", "scheme": "init"}
 @click.option("--data-seed", type=int, help="Of the data.  [default: 0]")
 @click.option("--engine", metavar="NAME", help="What trains.  [default: auto]")
 @click.option("--log-every", type=int, help="Epochs between two lines of the log.  [default: 500]")
+@click.option("--target", multiple=True, metavar="COLUMN", help="What of a table is to be learnt, by name or number.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="A column of a table that is not to be taken.")
+@click.option("--missing", help="Where cells are missing: refuse, drop the rows, or take the mean.  [default: refuse]")
+@click.option("--header/--no-header", default=None, help="Whether a table begins with names.  [default: found out]")
+@click.option("--delimiter", help="What stands between cells.  [default: found out]")
+@click.option("--decimal", help="The decimal mark, . or ,  [default: .]")
+@click.option("--encoding", help="Of a table's text.  [default: utf-8]")
+@click.option("--test", type=float, help="Share of a file's rows that is kept for the test.  [default: 0; tables: 0.2]")
+@click.option("--validation", type=float, help="Share of the rest that is held back.  [default: 0; tables: 0.1]")
+@click.option(
+    "--standardize/--no-standardize",
+    default=None,
+    help="Make inputs, and targets that are numbers, of mean 0 and deviation 1.",
+)
+@click.option("--patience", type=int, help="Stop so many epochs after the lowest validation loss.  [tables: 30]")
+@click.option("--class-weight", help="balanced: every class counts alike, however many samples it has.")
 @click.option(
     "--params",
     "start",
@@ -56,12 +74,24 @@ OPTIONS = {"start": "params", "scheme": "init"}
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Go on with the run in this file, for so many --epochs more; all else stays what it was.",
 )
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take what no option says from this file: TOML or JSON of fields, a run's summary.json or run.npz.",
+)
+@click.option("--log-json", type=click.Path(dir_okay=False, path_type=Path), help="Append a JSON line an epoch here.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write run, tables and pictures here.")
 @click.option("--plots/--no-plots", default=True, help="With --out: draw the pictures.  [default: plots]")
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON instead.")
-def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any) -> None:
-    """Train a network on DATA (xor or linear) and print its log, its predictions and what went wrong.
+def run(
+    out: Path | None, plots: bool, quiet: bool, as_json: bool, config: Path | None, log_json: Path | None, **fields: Any
+) -> None:
+    """Train a network on DATA and print its log, its predictions and what went wrong.
+
+    DATA is a toy set (funcnn list says which) or a file: a table of text (CSV, TSV, …) with --target, NPZ with x and y,
+    NPY, MNIST's IDX, Parquet. For files what no option says is what does well on most tables: two hidden layers, Adam,
+    a validation part that says when to stop; a line on stderr says the whole command that it comes to.
 
     The losses of the log are means over an epoch, each sample measured just before its own update. The predictions and
     the last line are those of the final weights on the test set.
@@ -69,13 +99,16 @@ def run(out: Path | None, plots: bool, quiet: bool, as_json: bool, **fields: Any
     with users_mistakes():
         from . import listing
 
-        given = {name: value for name, value in fields.items() if value is not None}
+        given = {name: value for name, value in fields.items() if value not in (None, ())}
+        given = {**(configured(config) if config else {}), **given}
+        if "data" not in given:
+            raise click.UsageError("Missing argument 'DATA', which --config may name instead.")
         epochs, train = _resumed(**given) if "resume" in given else _described(**given)
         with folder(out) if out else contextlib.nullcontext():
             if out and plots:
                 pictures()  # before hours of training
-            with progress(epochs, "training", hidden=quiet or as_json) as done:
-                result = train(progress=done)
+            with progress(epochs, "training", hidden=quiet or as_json) as done, logged(log_json) as on_epoch:
+                result = train(progress=done, on_epoch=on_epoch)
             if out:
                 write(result, out, plots=plots)
         if out and not (quiet or as_json):
@@ -93,19 +126,56 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
     from funcnn.initializers import initializer_named
     from funcnn.storage import load_params
 
-    if given.get("batch_size", "full").isdecimal():
+    if str(given.get("batch_size", "full")).isdecimal():
         with contextlib.suppress(ValueError):  # of too many digits
             given["batch_size"] = int(given["batch_size"])
     drawing = {"seed", "scheme", "bias_init"} & given.keys()
     if start and drawing:
         raise click.UsageError(f"{_option(min(drawing))} cannot be given with --params: {start.name} has the weights")
-    for name in {"scheme", "bias_init"} & given.keys():  # in the words of the command line
-        initializer_named(given[name], _option(name))
+    for name in ("scheme", "bias_init"):
+        if given.get(name) is not None:  # in the words of the command line
+            initializer_named(given[name], _option(name))
     params = load_params(start) if start else None
-    experiment = funcnn.Experiment(**{**(_settled(params) if params else {}), **given})
-    funcnn.dataset(experiment.data, experiment.data_seed)  # before anything is made
+    given = {**(_settled(params) if params else {}), **_recipe(**given), **given}
+    experiment = funcnn.Experiment(**given)
     started: dict[str, Any] = {"start": params, "start_name": click.format_filename(start.name)} if start else {}
     return experiment.epochs, functools.partial(funcnn.run, experiment, **started)
+
+
+def _recipe(data: str, **given: Any) -> dict[str, Any]:
+    """Return what is trained on a file where no option says it, and say on stderr the command that this is."""
+    import funcnn
+    from funcnn.recipes import FIELDS
+    from funcnn.sources import is_toy, read_source
+
+    if is_toy(data) or not Path(data).is_file() or given.keys() >= FIELDS:
+        return {}
+    _, whole = read_source(funcnn.Experiment(data=data, **given))
+    fields = funcnn.recipe(whole)
+    extra = {name: value for name, value in fields.items() if name not in given}
+    note(f"{_about(whole)}; this is: {_command({'data': data, **given, **extra})}")
+    return extra
+
+
+def _about(data: Any) -> str:
+    """Return what a table was taken for."""
+    n, d = data.x.shape
+    kind = f"{len(data.classes)} classes" if data.classes else f"{data.y.shape[1]} number{'s' * (data.y.shape[1] > 1)}"
+    return f"{data.name}: {n:,} rows, {d} inputs, {kind} to learn"
+
+
+def _command(fields: dict[str, Any]) -> str:
+    """Return the command line that says all these fields."""
+    words = ["funcnn", "run", fields["data"]]
+    for name, value in fields.items():
+        option = _option(name)
+        if isinstance(value, bool):
+            words += [] if value is False and name == "shuffle" else [option if value else f"--no-{option[2:]}"]
+        elif name in ("target", "drop"):
+            words += [word for one in value for word in (option, str(one))]
+        elif name != "data":
+            words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    return shlex.join(words)
 
 
 def _resumed(resume: Path, data: str, epochs: int | None = None, **others: Any) -> tuple[int, Any]:

@@ -8,7 +8,7 @@
 """
 
 from .activations import ACTIVATIONS
-from .data import DATASETS, dataset, linear, xor
+from .data import DATASETS, DataWarning, dataset, linear, read, split, standardisation, standardise, unstandardise, xor
 from .diagnosis import Diagnosis, diagnose
 from .engines import EngineWarning
 from .experiments import DEFAULT_SEED, Experiment, Run, run, weights_sha256
@@ -18,7 +18,27 @@ from .losses import LOSSES
 from .metrics import accuracy, decision, half_sse, mse
 from .network import backprop, forward, grads, init, value_and_grads
 from .optimizers import OPTIMIZERS, fresh_slots, optimizer_step, sgd_step
-from .records import Activation, Dataset, Decision, History, Layer, Loss, Optimizer, Params, Plan, State, Trace
+from .prediction import Evaluation, evaluate, predict
+from .recipes import recipe
+from .records import (
+    Activation,
+    Coding,
+    Column,
+    Dataset,
+    Decision,
+    Epoch,
+    History,
+    Layer,
+    Loss,
+    Optimizer,
+    Params,
+    Plan,
+    Preparation,
+    Scaling,
+    State,
+    Table,
+    Trace,
+)
 from .runs import member, resume, scores
 from .schedules import SCHEDULES
 from .storage import load, save
@@ -37,10 +57,15 @@ __all__ = [
     "SCHEDULES",
     "SCHEMES",
     "Activation",
+    "Coding",
+    "Column",
+    "DataWarning",
     "Dataset",
     "Decision",
     "Diagnosis",
     "EngineWarning",
+    "Epoch",
+    "Evaluation",
     "Experiment",
     "History",
     "Layer",
@@ -48,14 +73,18 @@ __all__ = [
     "Optimizer",
     "Params",
     "Plan",
+    "Preparation",
     "Run",
+    "Scaling",
     "State",
+    "Table",
     "Trace",
     "accuracy",
     "backprop",
     "dataset",
     "decision",
     "diagnose",
+    "evaluate",
     "forward",
     "fresh_slots",
     "fresh_state",
@@ -67,14 +96,21 @@ __all__ = [
     "member",
     "mse",
     "optimizer_step",
+    "predict",
+    "read",
+    "recipe",
     "resume",
     "run",
     "save",
     "scan",
     "scores",
     "sgd_step",
+    "split",
+    "standardisation",
+    "standardise",
     "step",
     "train",
+    "unstandardise",
     "value_and_grads",
     "weights_sha256",
     "xor",

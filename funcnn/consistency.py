@@ -19,17 +19,25 @@ import numpy as np
 from . import arguments, validation
 from .activations import activation, per_layer
 from .arguments import ArgumentTypeError, ArgumentValueError, shown
+from .data import features_of
 from .engines import ENGINES
 from .experiments import Experiment, Run, described
 from .fold import LAST
 from .optimizers import optimizer_named
-from .records import Dataset, Decision, History, Layer, Params, State
+from .records import Array, Coding, Column, Dataset, Decision, History, Layer, Params, Preparation, Scaling, State
 from .validation import shapes
 
 #: What is looked at: a network or a run.
 Whole = TypeVar("Whole", bound=Params | Run)
 #: What runs are made of, by name; records of functions are not among them.
-RECORDS = {record.__name__: record for record in (Layer, Params, Dataset, History, State, Decision, Experiment, Run)}
+RECORDS = {
+    record.__name__: record
+    for record in (
+        *(Layer, Params, Dataset, History, State, Decision),
+        *(Column, Coding, Scaling, Preparation),
+        *(Experiment, Run),
+    )
+}
 #: What an annotation is called in messages.
 WORDS = {
     Any: "an array",
@@ -187,8 +195,10 @@ def check_parts(run: Run) -> None:
     _check_network(params)
     described(run.experiment)
     lead = tuple(params.layers[0].w.shape[:-2])
-    for name, data in (("train", run.train), ("test", run.test)):
+    for name, data in parts_of(run):
         _check_data(name, data, params, lead)
+    if run.preparation is not None:
+        _check_preparation(run.preparation, run.train)
     for name, network in _others(h):
         try:
             _check_network(network)
@@ -256,6 +266,31 @@ def _check_like(name: str, other: Params, params: Params) -> None:
     for its, own in zip(other.layers, params.layers, strict=True):
         if its.w.dtype != own.w.dtype or activation(its.act) != activation(own.act):
             raise ArgumentValueError(f"{name} has other dtypes or activations than params")
+
+
+def parts_of(run: Run) -> list[tuple[str, Dataset]]:
+    """Return the data of a run by their names."""
+    held = [] if run.validation is None else [("validation", run.validation)]
+    return [("train", run.train), ("test", run.test), *held]
+
+
+def _check_preparation(preparation: Preparation, train: Dataset) -> None:
+    """Refuse scalings that are not of as many columns as the data, and a coding that makes others."""
+    columns = {"inputs": np.shape(train.x)[-1:], "targets": np.shape(train.y)[-1:]}
+    for name, array in _scales(preparation):
+        wanted = columns[name.rpartition(" ")[2]]
+        if np.shape(array) != wanted or np.asarray(array).dtype.kind != "f":
+            raise ArgumentValueError(f"{name} must be floats of shape {wanted}, got shape {np.shape(array)}")
+    if preparation.coding is not None and len(features_of(preparation.coding)) != np.shape(train.x)[-1]:
+        raise ArgumentValueError(f"the coding must give {np.shape(train.x)[-1]} columns, as train.x has")
+
+
+def _scales(preparation: Preparation) -> Iterator[tuple[str, Array]]:
+    """Yield the arrays of a preparation by their names."""
+    for side in ("inputs", "targets"):
+        scaling: Scaling | None = getattr(preparation, side)
+        for part in () if scaling is None else ("mean", "scale"):
+            yield f"{part} of {side}", getattr(scaling, part)
 
 
 def _check_data(name: str, data: Dataset, params: Params, lead: tuple[int, ...]) -> None:
@@ -338,6 +373,9 @@ def check_numbers(record: Params | Run) -> None:
 
 
 def _check_data_numbers(run: Run) -> None:
-    for name, data in (("train", run.train), ("test", run.test)):
+    for name, data in parts_of(run):
         validation.finite(f"{name}.x", data.x)
         validation.finite(f"{name}.y", data.y)
+    for name, array in _scales(run.preparation or Preparation()):
+        if not np.isfinite(array).all() or (name.startswith("scale") and not np.all(array > 0)):
+            raise ArgumentValueError(f"{name} must be finite, and a scale above 0")

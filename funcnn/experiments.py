@@ -11,15 +11,28 @@ import numpy as np
 
 from . import arguments, engines, memory, training, validation
 from .activations import ACTIVATIONS, activation
-from .data import dataset
+from .data import WAYS, dataset
 from .engines import Shapes
 from .initializers import initializer_named
 from .losses import LOSSES, loss_named
 from .metrics import decision
 from .network import init
 from .optimizers import OPTIMIZERS, optimizer_named
-from .records import Activation, Dataset, Decision, History, Loss, Optimizer, Params, arrays
+from .records import (
+    Activation,
+    Array,
+    Dataset,
+    Decision,
+    Epoch,
+    History,
+    Loss,
+    Optimizer,
+    Params,
+    Preparation,
+    arrays,
+)
 from .schedules import SCHEDULES, Schedule, schedule_named
+from .sources import WEIGHTS, class_weights, is_toy, source
 from .training import train
 
 #: ``check(name, value)``: raises where a field is not what it should be.
@@ -79,6 +92,12 @@ class Experiment:
     names, perhaps followed by numbers: "adam:0.9,0.99". Activations, loss and optimizer may be records of one's own,
     and the schedule a function.
 
+    Where ``data`` is no toy set, it is a file: ``target``, ``drop``, ``missing``, ``header``, ``delimiter``,
+    ``decimal`` and ``encoding`` are arguments of `read`, and ``data_seed`` draws which share of the rows is the
+    ``test`` set; without one, the training set is. ``validation`` is the share of the rest that is held back from
+    training, whose loss says which epoch's weights are kept and, with ``patience``, when to stop. ``standardize`` makes
+    inputs, and targets that are numbers, of mean 0 and deviation 1. ``data_sha256`` says which file it was.
+
     ``start`` says where the initial weights were taken from if no seed drew them, and ``start_sha256`` which they were
     (see `weights_sha256`). An experiment that says so runs from these weights only.
     """
@@ -106,6 +125,19 @@ class Experiment:
     engine: str = "auto"
     start: str | None = None
     start_sha256: str | None = None
+    target: tuple[str | int, ...] = ()
+    drop: tuple[str | int, ...] = ()
+    missing: str = "refuse"
+    header: bool | None = None
+    delimiter: str | None = None
+    decimal: str = "."
+    encoding: str = "utf-8"
+    test: float = 0.0
+    validation: float = 0.0
+    standardize: bool = False
+    class_weight: str | None = None
+    patience: int | None = None
+    data_sha256: str | None = None
 
 
 @attrs.frozen
@@ -113,7 +145,8 @@ class Run:
     """All that a run gave; every picture is drawn from this alone. ``history.snapshots`` has the initial weights.
 
     ``train`` and ``test`` have a leading axis where the members of an ensemble have data of their own. ``decision`` is
-    how predictions are read as classes, as the training targets tell.
+    how predictions are read as classes, as the training targets tell. ``validation`` was held back from training, and
+    ``preparation`` says how rows of a file become what ``train`` and ``test`` have.
     """
 
     experiment: Experiment
@@ -122,6 +155,8 @@ class Run:
     train: Dataset
     test: Dataset
     decision: Decision = Decision()
+    validation: Dataset | None = None
+    preparation: Preparation | None = None
 
 
 def run(
@@ -131,6 +166,7 @@ def run(
     start_name: str = "given weights",
     threads: int | None = None,
     progress: Callable[[int], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
     """Run an experiment.
 
@@ -143,7 +179,7 @@ def run(
         the experiment describes. The run's experiment records ``start_name`` and their SHA-256.
     start_name
         Where they are from, such as a file's name.
-    threads, progress
+    threads, progress, on_epoch
         As for `train`.
 
     Raises
@@ -155,8 +191,12 @@ def run(
     """
     e = described(experiment)
     arguments.text("start_name", start_name)
-    check_memory(e, max(len(drawn) if isinstance(drawn, tuple) else 0 for drawn in (e.seed, e.lr, e.data_seed)) or None)
-    train_set, test_set = dataset(e.data, e.data_seed)
+    several = max(len(drawn) if isinstance(drawn, tuple) else 0 for drawn in (e.seed, e.lr, e.data_seed)) or None
+    if is_toy(e.data):  # before any is drawn
+        check_memory(e, several)
+    found = source(e)
+    check_memory(e, several, found.train)
+    e, train_set = attrs.evolve(e, data_sha256=found.sha256), found.train
     sizes = _sizes(e, train_set)
     drawn = init(sizes, seed=e.seed, act=e.act, out_act=e.out_act, bias=e.bias, scheme=e.scheme, bias_init=e.bias_init)
     e, start = _started(e, drawn, start, start_name)
@@ -164,16 +204,37 @@ def run(
     lead = (len(e.data_seed),) if isinstance(e.data_seed, tuple) else ()
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (train_set.x, train_set.y))
     how = decision(e.loss, train_set.y)
-    settings = settings_of(e, how, threads, progress)
-    params, history = train(start, x, y, epochs=e.epochs, engine=e.engine, snapshots=(0,), **settings)
-    return Run(e, params, history, train_set, test_set, how)
+    settings = settings_of(e, how, train_set.y, found.held)
+    hooks: dict[str, Any] = {"threads": threads, "progress": progress, "on_epoch": on_epoch}
+    params, history = train(start, x, y, epochs=e.epochs, engine=e.engine, snapshots=(0,), **settings, **hooks)
+    best = params if history.best is None else history.best[1]
+    return Run(e, best, history, train_set, found.test, how, found.held, found.preparation)
 
 
-def settings_of(e: Experiment, how: Decision, threads: int | None, progress: Any) -> dict[str, Any]:
+def settings_of(e: Experiment, how: Decision, y: Array, held: Dataset | None) -> dict[str, Any]:
     """Return the arguments of `train` that an experiment settles, however often it is gone on with."""
     names = ("loss", "optimizer", "lr", "schedule", "batch_size", "clip", "l2", "shuffle", "shuffle_seed", "log_every")
-    fields = {name: getattr(e, name) for name in names}
-    return fields | {"decision": how, "threads": threads, "progress": progress}
+    return {
+        **{name: getattr(e, name) for name in names},
+        "decision": how,
+        "weight": None if e.class_weight is None else class_weights(y, how),
+        "validation": None if held is None else (held.x, held.y),
+        "stop": None if e.patience is None else partial(impatient, patience=e.patience),
+    }
+
+
+def impatient(history: History, patience: int) -> bool:
+    """Tell whether the lowest loss of the validation data is so many epochs ago; Prechelt 1998.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn
+    >>> losses = np.array([3.0, 1.0, 2.0, 2.0])
+    >>> impatient(funcnn.History(np.arange(4), losses, val_loss=losses), 2)
+    True
+    """
+    losses: Any = history.val_loss
+    return bool(len(losses) - 1 - np.argmin(np.where(np.isnan(losses), np.inf, losses)) >= patience)
 
 
 def weights_sha256(params: Params) -> str:
@@ -216,7 +277,7 @@ def _started(e: Experiment, drawn: Params, start: Params | None, name: str) -> t
     return attrs.evolve(e, start=e.start or name, start_sha256=found), start
 
 
-def check_memory(e: Experiment, members: int | None) -> None:
+def check_memory(e: Experiment, members: int | None, data: Dataset | None = None) -> None:
     """Refuse an experiment with so many members that the machine's memory does not hold, before any is drawn.
 
     Raises
@@ -224,11 +285,11 @@ def check_memory(e: Experiment, members: int | None) -> None:
     MemoryError
         Saying how many bytes it would take.
     """
-    data, _ = dataset(e.data)
+    data = dataset(e.data)[0] if data is None else data
     sizes = _sizes(e, data)
-    shapes = Shapes(sizes, (e.bias,) * (len(sizes) - 1), (), members, len(data.x))
+    shapes = Shapes(sizes, (e.bias,) * (len(sizes) - 1), (), members, data.x.shape[-2])
     training.check_memory(shapes, optimizer_named(e.optimizer).slots, e.epochs, e.log_every, 1)
-    if isinstance(e.data_seed, tuple) and members:  # of training and test set, drawn one by one
+    if isinstance(e.data_seed, tuple) and members and data.x.ndim == 2:  # of training and test set, drawn one by one
         size = 2 * (data.x.nbytes + data.y.nbytes + 2 * memory.ARRAY)
         memory.check(f"the data of {members:,} members", members * size)
 
@@ -249,6 +310,17 @@ def _acts(_: str, act: Any) -> None:
 
 def _perhaps(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
+
+
+def _columns(name: str, given: Any) -> None:
+    for one in arguments.listed(name, given, "list columns, as ('age', 3)"):
+        if not isinstance(one, str):
+            arguments.whole(f"a column of {name}", one, least=1)
+
+
+def _share(name: str, share: Any) -> None:
+    if arguments.positive(name, share, zero=True) >= 1:
+        raise arguments.ArgumentValueError(f"{name} must be a share from 0 to below 1, got {arguments.shown(share)}")
 
 
 #: What is looked at in each field of an experiment before anything is drawn or trained.
@@ -277,6 +349,19 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "engine": lambda name, engine: arguments.known(name, engine, dict.fromkeys(engines.NAMES)),
         "start": _perhaps(arguments.text),
         "start_sha256": _perhaps(arguments.text),
+        "target": _columns,
+        "drop": _columns,
+        "missing": lambda name, way: arguments.known(name, way, dict.fromkeys(WAYS)),
+        "header": _perhaps(arguments.flag),
+        "delimiter": _perhaps(arguments.text),
+        "decimal": arguments.text,
+        "encoding": arguments.text,
+        "test": _share,
+        "validation": _share,
+        "standardize": arguments.flag,
+        "class_weight": _perhaps(lambda name, way: arguments.known(name, way, dict.fromkeys(WEIGHTS))),
+        "patience": _perhaps(partial(arguments.whole, least=1)),
+        "data_sha256": _perhaps(arguments.text),
     }
 )
 
@@ -286,6 +371,8 @@ def described(experiment: Experiment, name: str = "experiment") -> Experiment:
     arguments.of_kind(name, experiment, Experiment)
     for field, check in CHECKS.items():
         check(field, getattr(experiment, field))
+    if experiment.patience is not None and not experiment.validation:
+        raise arguments.ArgumentValueError("patience needs validation: the share of the samples that is held back")
     return experiment
 
 

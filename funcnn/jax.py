@@ -26,7 +26,7 @@ PYTREES = MappingProxyType(
     {
         records.Layer: (("w", "b"), ("act",)),
         records.Params: (("layers",), ()),
-        records.Dataset: (("x", "y"), ("name",)),
+        records.Dataset: (("x", "y"), ("name", "features", "classes")),
         records.Trace: (("z", "a", "delta", "grads", "value"), ()),
         records.State: (("params", "slots", "t", "epoch", "running"), ("rule",)),
         records.History: (

@@ -251,6 +251,16 @@ def contributions(loss: Loss, y_hat: Array, y: Array) -> Array:
     return _called("loss", loss, loss.value, y_hat, y, constant=False)
 
 
+def answers(loss: Loss, y_hat: Array) -> Array:
+    """Return what predictions say that targets are: themselves, and of logits the probabilities p.
+
+    The slope of a loss of logits is p − y; Bishop, Pattern Recognition and Machine Learning, 2006, 4.3.6.
+    """
+    if not loss.logits:
+        return y_hat
+    return slope(loss, y_hat, y_hat.__array_namespace__().zeros_like(y_hat)) * count(loss, *y_hat.shape[-2:])
+
+
 def slope(loss: Loss, y_hat: Array, y: Array, weight: Array | None = None) -> Array:
     """Return the derivative of a loss over these samples with respect to each output, (..., n, k).
 

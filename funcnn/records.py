@@ -267,13 +267,100 @@ class Trace:
 
 @attrs.frozen
 class Dataset:
-    """Samples ``x`` (n, d) and targets ``y`` (n, k), both float."""
+    """Samples and targets.
+
+    Parameters
+    ----------
+    x, y
+        Samples (n, d) and targets (n, k), both float.
+    name
+        What pictures and messages call it.
+    features
+        Names of the columns of ``x``, "age" or "color=red"; () where they have none.
+    classes
+        Names of the classes, in the order of `funcnn.metrics.labels`: of one output that is 0 or 1, the name of 0 and
+        that of 1. () where targets are no classes, or nameless.
+    """
 
     x: Array = _array()
     y: Array = _array()
     name: str = "data"
+    features: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     __reduce__ = _reduced
+
+
+@attrs.frozen
+class Table:
+    """Named columns as they stand in a file, all of n rows.
+
+    Parameters
+    ----------
+    names
+        All different, but for those that are "" because the file leaves them out.
+    columns
+        Of each name (n,) numbers, float64 with NaN where one is missing, or (n,) texts of NumPy's ``StringDType`` with
+        "" where one is missing. Truth values are the texts "true" and "false".
+    lines
+        (n,) int: in which line of the file each row begins, from 1; None for what has no lines.
+    name
+        What messages call it: the file's path.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[Array, ...] = attrs.field(eq=attrs.cmp_using(eq=_all_same))
+    lines: Array | None = _array(None)
+    name: str = "table"
+
+    __reduce__ = _reduced
+
+
+@attrs.frozen
+class Column:
+    """A column that a model takes: of numbers, or of ``levels``, the texts that it may be, in one-hot order."""
+
+    name: str
+    levels: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Coding:
+    """How rows of a table become ``x`` and ``y``.
+
+    A column of numbers is one column of ``x``, truth values being 0 and 1; one with levels is as many, one-hot. A
+    target of two levels is one output, 0 for the first and 1 for the second; one of more is one-hot.
+    """
+
+    columns: tuple[Column, ...]
+    targets: tuple[Column, ...] = ()
+
+
+@attrs.frozen
+class Scaling:
+    """What standardisation subtracts from each column of ``x`` and then divides it by, both (d,)."""
+
+    mean: Array = _array()
+    scale: Array = _array()
+
+    __reduce__ = _reduced
+
+
+@attrs.frozen
+class Preparation:
+    """How rows as they stand in a file become what a network takes, and its outputs what the targets are.
+
+    Parameters
+    ----------
+    coding
+        From the columns of a table; None for arrays, which are taken as they are.
+    inputs, targets
+        How ``x`` and ``y`` were standardised, as the training set tells; None where they were not.
+    """
+
+    coding: Coding | None = None
+    inputs: Scaling | None = None
+    targets: Scaling | None = None
 
 
 @attrs.frozen
@@ -302,6 +389,19 @@ class State:
     epoch: int = 0
     running: Array = _array(True)
     rule: str = ""
+
+    __reduce__ = _reduced
+
+
+@attrs.frozen
+class Epoch:
+    """What `History` records of one epoch; numbers, or (K,) of an ensemble."""
+
+    epoch: int
+    loss: Array = _array()
+    accuracy: Array = _array()
+    val_loss: Array | None = _array(None)
+    val_accuracy: Array | None = _array(None)
 
     __reduce__ = _reduced
 

@@ -13,12 +13,18 @@ from .experiments import Run, settings_of, weights_sha256
 from .losses import loss_named, report_of
 from .metrics import accuracy
 from .network import forward
-from .records import Array, History, Params, State, map_arrays, read_only
+from .optimizers import with_arrays
+from .records import Array, Epoch, History, Params, State, arrays, map_arrays, read_only
 from .training import train
 
 
 def resume(
-    run: Run, epochs: int, *, threads: int | None = None, progress: Callable[[int], object] | None = None
+    run: Run,
+    epochs: int,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Run:
     """Go on with a run, on the engine that it ran on: the run of so many epochs more, to the bit.
 
@@ -28,7 +34,7 @@ def resume(
         Of one network or of an ensemble.
     epochs
         How many more.
-    threads, progress
+    threads, progress, on_epoch
         As for `train`.
 
     Raises
@@ -46,21 +52,43 @@ def resume(
     """
     run, epochs = whole(arguments.of_kind("run", run, Run)), arguments.whole("epochs", epochs, least=1)
     e = attrs.evolve(run.experiment, epochs=run.experiment.epochs + epochs)
-    settings = settings_of(e, run.decision, threads, progress)
+    settings = settings_of(e, run.decision, run.train.y, run.validation)
     state: Any = run.history.state
     if state is None:
         raise arguments.ArgumentValueError("run cannot go on: its history has no state")
     lead = np.shape(state.running)
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (run.train.x, run.train.y))
-    params, more = train(state, x, y, epochs=epochs, engine=run.history.engine, **settings)
-    return attrs.evolve(run, experiment=e, params=params, history=_continued(run.history, more))
+    hooks: dict[str, Any] = {"threads": threads, "progress": progress, "on_epoch": on_epoch}
+    params, more = train(state, x, y, epochs=epochs, engine=run.history.engine, **settings, **hooks)
+    history = _continued(run.history, more)
+    best = params if history.best is None else history.best[1]
+    return attrs.evolve(run, experiment=e, params=best, history=history)
 
 
 def _continued(first: History, more: History) -> History:
     """Return the history of a run that went on."""
-    names = ("epoch", "loss", "accuracy", "logged", "grad_norm")
+    names = ["epoch", "loss", "accuracy", "logged", "grad_norm"]
+    names += ["val_loss", "val_accuracy"] if first.val_loss is not None else []
     joined = {name: read_only(np.concatenate([getattr(first, name), getattr(more, name)])) for name in names}
-    return attrs.evolve(more, snapshots=(*first.snapshots, *more.snapshots), **joined)
+    best = more.best if first.best is None or first.val_loss is None else _better(first, more)
+    return attrs.evolve(more, snapshots=(*first.snapshots, *more.snapshots), best=best, **joined)
+
+
+def _better(first: History, more: History) -> Any:
+    """Return the best of both parts of a history, member by member: the first one's unless the other's is lower."""
+    lower = _lowest(more.val_loss) < _lowest(first.val_loss)
+    (before, old), (after, new) = first.best, more.best  # type: ignore[misc]
+
+    def chosen(one: Array, other: Array) -> Array:
+        wide = np.reshape(lower, (*lower.shape, *[1] * (other.ndim - lower.ndim)))
+        return read_only(np.where(wide, other, one))
+
+    pairs = zip(arrays(old), arrays(new), strict=True)
+    return chosen(np.asarray(before), np.asarray(after)), with_arrays(old, [chosen(*pair) for pair in pairs])
+
+
+def _lowest(losses: Any) -> Array:
+    return np.asarray(np.where(np.isfinite(losses), losses, np.inf).min(axis=0))
 
 
 def scores(run: Run) -> tuple[Array, Array]:

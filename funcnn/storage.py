@@ -320,6 +320,11 @@ def _layer(index: int, w: Any, b: Any) -> Layer:
 
 
 def write_file(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file whole or not at all."""
+    write_pieces(path, [content])
+
+
+def write_pieces(path: str | os.PathLike[str], pieces: Iterable[bytes]) -> None:
     """Write a file whole or not at all: beside its place first, under a name that nobody else has, then renamed."""
     path = Path(os.path.realpath(path))  # a link stays one
     there = path.exists()
@@ -327,7 +332,8 @@ def write_file(path: str | os.PathLike[str], content: bytes) -> None:
         _check_regular(path)
     beside = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
-        beside.write_bytes(content)
+        with beside.open("wb") as file:
+            file.writelines(pieces)
         if there:
             shutil.copymode(path, beside)
         beside.replace(path)

@@ -18,7 +18,20 @@ from .losses import loss_named
 from .metrics import decision as decided
 from .network import propagate
 from .optimizers import OPTIMIZERS, optimizer_named, spread, with_arrays
-from .records import Array, Decision, History, Loss, Optimizer, Params, Plan, State, arrays, map_arrays, read_only
+from .records import (
+    Array,
+    Decision,
+    Epoch,
+    History,
+    Loss,
+    Optimizer,
+    Params,
+    Plan,
+    State,
+    arrays,
+    map_arrays,
+    read_only,
+)
 from .schedules import Schedule, factors_of, schedule_named
 
 #: Seconds, roughly, between two looks at the keyboard and the progress bar; what a span reports is held twice.
@@ -47,6 +60,7 @@ class Task:
     marks: "Marks"
     stop: Callable[[History], bool | None] | None
     progress: Callable[[int], object] | None
+    on_epoch: Callable[[Epoch], object] | None
     engine: Engine
     run: Parts
 
@@ -106,6 +120,7 @@ def train(
     snapshots: Iterable[int] = (),
     threads: int | None = None,
     progress: Callable[[int], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> tuple[Params, History]:
     """Train: the fold of `step` over batches and epochs.
 
@@ -158,6 +173,9 @@ def train(
         not depend on it.
     progress
         Called now and then with the number of epochs done.
+    on_epoch
+        Called with an `Epoch`, what the history records of it, for each of them: some at a time, after each span of
+        some 0.1 s. What it returns changes nothing.
 
     Returns
     -------
@@ -196,6 +214,7 @@ def train(
     seed = arguments.whole("shuffle_seed", shuffle_seed, least=0)
     order_seed = seed if arguments.flag("shuffle", shuffle) else None
     stop, progress = arguments.hook("stop", stop), arguments.hook("progress", progress)
+    on_epoch = arguments.hook("on_epoch", on_epoch)
     threads = None if threads is None else arguments.whole("threads", threads, least=1)
     held_rows = 0 if held is None else held.x.shape[-2]
     shapes = engines.shapes_of(state.params, data.x.shape[-2], held_rows, library)
@@ -204,7 +223,7 @@ def train(
     chosen = engines.choose(engine, plan, shapes, marks.stop - state.epoch)
     with np.errstate(all="ignore"):  # divergence is a result, not a warning
         run = engines.prepare(chosen, plan, shapes, data, held, threads)
-        task = Task(plan, shapes, data, held, lr, factors, order_seed, marks, stop, progress, chosen, run)
+        task = Task(plan, shapes, data, held, lr, factors, order_seed, marks, stop, progress, on_epoch, chosen, run)
         end = _folded(task, Fold(state, best=_no_best(state) if held else None))
         if chosen.library != library:
             end = attrs.evolve(end, state=_in_numpy(end.state))
@@ -396,9 +415,19 @@ def _span(task: Task, start: int, fold: Fold, span: range) -> tuple[Fold, None]:
             segments = (*fold.segments, Segment(span[0], _first(reports, end - state.epoch), norm, begin))
         fold = attrs.evolve(fold, over=end is not None)
     best = None if fold.best is None else _better(fold.best, state, segments[-1].reports)
+    if task.on_epoch is not None:
+        for epoch in _told(segments[-1]):
+            arguments.called("on_epoch", task.on_epoch, epoch)
     if task.progress is not None:
         arguments.called("progress", task.progress, after.epoch - start)
     return attrs.evolve(fold, state=after, segments=segments, best=best), None
+
+
+def _told(segment: Segment) -> Iterator[Epoch]:
+    """Yield what a span recorded, epoch by epoch."""
+    reports = attrs.astuple(segment.reports, recurse=False)
+    for place in range(len(segment.reports.loss)):
+        yield Epoch(segment.epoch + place, *(None if figure is None else figure[place] for figure in reports))
 
 
 def _epochs(task: Task, state: State, span: range) -> tuple[State, Reports]:

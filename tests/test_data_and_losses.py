@@ -92,7 +92,7 @@ def test_data_sets_are_read_only(make):
     [
         (lambda: funcnn.dataset("xorr"), ValueError, "unknown data set 'xorr'; did you mean 'xor'.*linear"),
         (lambda: funcnn.dataset("LINEAR"), ValueError, "did you mean 'linear'"),
-        (lambda: funcnn.dataset("moons"), ValueError, r"unknown data set 'moons' \(known: xor, linear\)"),
+        (lambda: funcnn.dataset("mnist"), ValueError, r"unknown data set 'mnist'.*\(known: xor, linear, moons, "),
         (lambda: funcnn.dataset(3), ValueError, "unknown data set 3"),
         (lambda: funcnn.dataset("linear", -1), ValueError, "data_seed.*at least 0, got -1"),
         (lambda: funcnn.dataset("linear", 0.5), TypeError, r"data_seed.*whole number, got 0\.5"),

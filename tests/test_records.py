@@ -174,6 +174,8 @@ WITH_ARRAYS = {
     "Layer": SOLO.params.layers[0],
     "Params": SOLO.params,
     "Dataset": SOLO.train,
+    "Table": funcnn.Table(("a", "b"), (np.arange(3.0), np.array([1.0, np.nan, 2.0])), np.arange(3)),
+    "Scaling": funcnn.standardisation(SOLO.train.x),
     "State": MANY.history.state,
     "History": MANY.history,
     "Run": SOLO,

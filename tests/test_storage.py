@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import funcnn
 from damage import contents
-from funcnn import Activation, Decision, Experiment, Layer, Loss, Optimizer, Params
+from funcnn import Activation, Decision, Experiment, Layer, Loss, Optimizer, Params, storage
 from funcnn.records import map_arrays
 from own_records import ADAM
 
@@ -494,21 +494,23 @@ def test_only_networks_and_runs_are_saved(record, path):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("when", ["replace", "write_bytes"])
+@pytest.mark.parametrize("when", ["replaced", "written"])
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=repr)
 def test_a_save_that_is_cut_short_leaves_the_old_file_and_nothing_else(when, error, path, monkeypatch, bits):
     funcnn.save(path, RECORDS["run"])
     before = path.read_bytes()
 
-    def cut_short(self, argument):
-        if when == "write_bytes":  # half of it is on the disk already
-            with self.open("wb") as file:
-                file.write(argument[: len(argument) // 2])
+    def cut_short(*given):
         raise error
 
-    monkeypatch.setattr(Path, when, cut_short)
+    def pieces():
+        yield b"PK"  # which is on the disk already
+        raise error
+
+    if when == "replaced":
+        monkeypatch.setattr(Path, "replace", cut_short)
     with pytest.raises(type(error)):
-        funcnn.save(path, RECORDS["params"])
+        storage.write_pieces(path, pieces() if when == "written" else [b"PK"])
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]

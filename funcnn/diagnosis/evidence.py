@@ -91,7 +91,7 @@ def evidence(run: Run) -> Evidence:
     y_hat = trace.a[-1]
     y = np.asarray(run.train.y, dtype=y_hat.dtype)
     learned, missing = progress(run, loss, y_hat, y)
-    answers = y + residuals(loss, y_hat, y)
+    answers = losses.answers(loss, y_hat)
     layers = zip(run.params.layers, trace.a[:-1], trace.delta, strict=True)
     return Evidence(
         learned,
@@ -105,13 +105,6 @@ def evidence(run: Run) -> Evidence:
 def _largest(values: Array) -> Array:
     """Return the largest magnitude for each sample, (n,)."""
     return np.abs(values).max(axis=-1)
-
-
-def residuals(loss: Loss, y_hat: Array, y: Array) -> Array:
-    """Return by how much predictions miss the targets; of logits, those that they stand for: p − y is their slope."""
-    if not loss.logits:
-        return y_hat - y
-    return losses.slope(loss, y_hat, y) * losses.count(loss, *y.shape)
 
 
 def progress(run: Run, loss: Loss, y_hat: Array, y: Array) -> tuple[bool, Array]:
@@ -128,7 +121,7 @@ def progress(run: Run, loss: Loss, y_hat: Array, y: Array) -> tuple[bool, Array]
             if tied[labels == label].all():
                 missing |= labels == label
         return not missing.any(), missing
-    missed = np.sum(residuals(loss, y_hat, y) ** 2, axis=-1)
+    missed = np.sum((losses.answers(loss, y_hat) - y) ** 2, axis=-1)
     return bool(np.mean(missed) <= unexplained(y)), ~(missed <= unexplained(y))
 
 

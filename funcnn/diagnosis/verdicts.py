@@ -5,13 +5,15 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .. import metrics
 from ..activations import activation
 from ..experiments import Run
+from ..network import predicted
 from ..optimizers import optimizer_named
 from ..records import Array
 from ..runs import check_solo
 from .causes import Found, cause_of_death, cause_of_stand, cause_of_swing, cause_of_unrest, movement, start_of
-from .evidence import FEW, PLATEAU, SETTLED, Evidence, Trend, diverged, evidence, slopes_on, trend
+from .evidence import FEW, PLATEAU, SETTLED, Evidence, Trend, classes, diverged, evidence, slopes_on, trend
 from .words import CAUSES, SHARED, Diagnosis, Remedy
 
 #: A derivative below this, where the loss has settled too, is as good as 0.
@@ -50,9 +52,24 @@ def diagnose(run: Run) -> Diagnosis | None:
         if diverged(run.params):
             return _diverged(run)
         found, losses = evidence(run), trend(run.history.loss)
-        if found.learned:
+        if found.learned or _generalises(run):
             return None
         return _dead(run, found, losses) or _unruly(run, losses) or _standing(run, found, losses)
+
+
+def _generalises(run: Run) -> bool:
+    """Tell whether a run that holds samples back predicts these better than one answer to all of them does.
+
+    Data that are not made up are seldom learned to the last sample, and trained no further than that is good for.
+    """
+    held = run.validation
+    if held is None:
+        return False
+    y_hat = predicted(run.params, held.x)
+    if classes(run):
+        commonest = np.unique(metrics.labels(held.y, run.decision), return_counts=True)[1].max() / len(held.y)
+        return bool(np.mean(metrics.right(y_hat, held.y, run.decision)) > commonest)
+    return bool(np.mean((y_hat - held.y) ** 2) < np.mean((run.train.y.mean(axis=0) - held.y) ** 2))
 
 
 def _diverged(run: Run) -> Diagnosis:

@@ -8,7 +8,7 @@ have the same colour in every picture; ``matplotlib.style.use("funcnn.plotting.f
 from . import backend  # noqa: F401  before the others
 from .curves import POINTS, SOLVED, gradient_norms, learning_band, learning_curve
 from .networks import UNITS, activation, network
-from .plane import CROWD, PICTURES, decision_surface, ground_truth
+from .plane import CROWD, PICTURES, decision_surface, fitting, ground_truth
 from .style import CLASSES, DATA_COLORS, LAYERS, METADATA, save
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "UNITS",
     "activation",
     "decision_surface",
+    "fitting",
     "gradient_norms",
     "ground_truth",
     "learning_band",

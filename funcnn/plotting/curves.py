@@ -13,7 +13,7 @@ from ..arguments import ArgumentTypeError, ArgumentValueError, listed, of_kind, 
 from ..consistency import whole_run
 from ..diagnosis import diagnose, when
 from ..experiments import Run
-from ..records import Array
+from ..records import Array, History
 from ..runs import check_solo, member
 from ..validation import numbers
 from .labels import loss_label, member_label, shape_and_rate, title
@@ -28,26 +28,50 @@ SOLVED = 1e-12
 def learning_curve(run: Run) -> Figure:
     """Draw loss and accuracy on the training set over epochs, and where the run diverged or died.
 
+    Those of a validation part are drawn beside them, with the epoch of its lowest loss, whose weights are kept. Targets
+    that are numbers have no accuracy.
+
     Raises
     ------
     ValueError, TypeError
         If ``run`` is no run, or an ensemble; `learning_band` draws those.
     """
     run = _recorded(check_solo(run), "loss")
-    history, trouble = run.history, diagnose(run)
+    history, trouble, look = run.history, diagnose(run), {"color": data_color(run)}
+    panels = 1 if run.preparation is not None and run.preparation.targets is not None else 2
     with styled():
-        figure, (top, bottom) = blank(5.5, 4.4, rows=2, sharex=True, height_ratios=(3, 2))
-        look = {"color": data_color(run)}
-        _draw_curve(top, history.epoch, _on_log_axis(top, history.loss, least=SOLVED)[0], **look)
-        _draw_curve(bottom, history.epoch, 100 * history.accuracy, **look)
+        figure, axes = blank(5.5, 2.2 + 1.1 * panels, rows=panels, sharex=True, height_ratios=(3, 2)[:panels])
+        top, bottom = axes[0], axes[1:]
+        several = [history.loss] if history.val_loss is None else [history.loss, history.val_loss]
+        own, *held = _on_log_axis(top, *several, least=SOLVED)
+        _draw_curve(top, history.epoch, own, label="training", **look)
         top.set(title=title(run, *shape_and_rate(run)), ylabel=loss_label(run))
-        bottom.set(ylabel="accuracy (%)", ylim=(-5, 105), yticks=(0, 50, 100))
-        _epoch_axis(bottom, history.epoch)
+        for panel in bottom:
+            _draw_curve(panel, history.epoch, 100 * history.accuracy, **look)
+            panel.set(ylabel="accuracy (%)", ylim=(-5, 105), yticks=(0, 50, 100))
+        for loss in held:
+            _draw_held(axes, history, loss)
+            figure.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        _epoch_axis(axes[-1], history.epoch)
         figure.align_ylabels()
         if trouble and trouble.epoch is not None:
             _mark_epoch(top, trouble.epoch, when(trouble))
-            _mark_epoch(bottom, trouble.epoch)
+            for panel in bottom:
+                _mark_epoch(panel, trouble.epoch)
         return settled(figure)
+
+
+def _draw_held(axes: list[Axes], history: History, loss: Array) -> None:
+    """Draw the curves of the validation part, and where its loss was lowest."""
+    look: dict[str, Any] = {"color": DARK, "linestyle": (0, (4, 1.5)), "linewidth": 1.2}
+    _draw_curve(axes[0], history.epoch, loss, label="validation", **look)
+    for panel in axes[1:]:
+        _draw_curve(panel, history.epoch, 100 * np.asarray(history.val_accuracy), **look)
+    best = 0 if history.best is None else int(history.best[0])
+    if best:
+        epoch = int(history.epoch[best - 1])
+        look |= {"linestyle": "none", "marker": "o", "markerfacecolor": "white", "label": f"kept: after epoch {epoch}"}
+        axes[0].plot(epoch, loss[best - 1], **look)
 
 
 def _recorded(run: Run, name: str) -> Run:

@@ -7,6 +7,8 @@ from ..experiments import Run
 from ..losses import loss_named, report_of
 from ..runs import member
 
+#: Letters of a loss's name that stand beside it.
+LONG = 20
 #: The most lines of a title, above which a picture still has its place.
 LINES = 8
 
@@ -40,7 +42,8 @@ def member_label(run: Run, k: int) -> str:
 def loss_label(run: Run) -> str:
     """Return which loss the history of a run holds."""
     report = report_of(loss_named(run.experiment.loss)).name
-    return "loss (mean squared error)" if report == "mse" else f"loss ({report})"
+    words = "mean squared error" if report == "mse" else plain(report).replace("_", " ")
+    return f"loss ({words})" if len(words) < LONG else f"loss\n({textwrap.fill(words, LONG)})"
 
 
 def plain(name: str) -> str:

@@ -11,18 +11,21 @@ from matplotlib.figure import Figure
 
 from .. import arguments, metrics
 from ..consistency import typed
+from ..data import unstandardise
 from ..experiments import Run
 from ..network import forward
 from ..records import Array, Decision
 from ..runs import check_solo, scores
 from .curves import learning_curve
-from .labels import shape_and_rate, title
+from .labels import plain, shape_and_rate, title
 from .style import CLASSES, DARK, GREY, PATCH, blank, color_map, settled, styled, tint
 
 #: More samples than these are drawn as an image, in SVG and PDF too.
 CROWD = 2000
 #: Numbers of a layer that are computed at once.
 AT_ONCE = 1 << 20
+#: What stands in a legend after the classes.
+BESIDE = ("not finite", "wrong")
 
 
 def ground_truth(run: Run) -> Figure:
@@ -48,10 +51,11 @@ def ground_truth(run: Run) -> Figure:
     with styled():
         figure, (left, right) = blank(5.6, 3.55, columns=2, sharex=True, sharey=True)
         figure.suptitle(title(run, f"loss {loss:.5f}", f"accuracy {100 * share:.2f} %"))
-        left.set(title="ground truth", xlabel="$x_1$", ylabel="$x_2$")
-        right.set(title="prediction", xlabel="$x_1$")
-        _draw_points(right, x[finite], metrics.labels(y_hat[finite], run.decision))
-        _draw_points(left, x, metrics.labels(y, run.decision))
+        x, (across, up) = in_units(run, x), axis_names(run)
+        left.set(title="ground truth", xlabel=across, ylabel=up)
+        right.set(title="prediction", xlabel=across)
+        _draw_points(right, run, x[finite], metrics.labels(y_hat[finite], run.decision))
+        _draw_points(left, run, x, metrics.labels(y, run.decision))
         look: dict[str, Any] = {"linestyle": "none", "clip_on": False, "rasterized": len(x) > CROWD}
         size = _scale(x)
         if not finite.all():
@@ -77,6 +81,7 @@ def decision_surface(run: Run) -> Figure:
     run = _in_plane(run)
     outputs, decision = run.train.y.shape[-1], run.decision
     sides, z = _over_plane(run, 51 if outputs == 1 else 151)
+    sides, points, (across, up) = in_units(run, sides.T).T, in_units(run, run.train.x), axis_names(run)
     with styled():
         figure, (axes,) = blank(5.2, 4.8)
         axes.grid(False)
@@ -95,8 +100,8 @@ def decision_surface(run: Run) -> Figure:
             bar.ax.axhline(middle, color=DARK)
             if z.min() < middle < z.max():
                 axes.contour(*sides, z[..., 0], [middle], colors=DARK, linewidths=1.8)
-        _draw_points(axes, run.train.x, metrics.labels(run.train.y, decision))
-        axes.set(title=title(run, *shape_and_rate(run)), xlabel="$x_1$", ylabel="$x_2$")
+        _draw_points(axes, run, points, metrics.labels(run.train.y, decision))
+        axes.set(title=title(run, *shape_and_rate(run)), xlabel=across, ylabel=up)
         axes.set(xlim=sides[0, [0, -1]], ylim=sides[1, [0, -1]])
         _class_legend(figure, run.train.x)
         return settled(figure)
@@ -106,6 +111,32 @@ def decision_surface(run: Run) -> Figure:
 PICTURES: Mapping[str, Callable[[Run], Figure]] = MappingProxyType(
     {"ground_truth": ground_truth, "learning_curve": learning_curve, "decision_surface": decision_surface}
 )
+#: Those that need no plane.
+ANYWHERE = ("learning_curve",)
+
+
+def fitting(run: Run) -> dict[str, Callable[[Run], Figure]]:
+    """Return those of the pictures that a run has: all of them of classes of two features.
+
+    Examples
+    --------
+    >>> import funcnn
+    >>> list(fitting(funcnn.run(funcnn.Experiment(data="parity:3", epochs=1))))
+    ['learning_curve']
+    """
+    plane = np.shape(run.train.x)[-1] == 2 and (run.preparation is None or run.preparation.targets is None)
+    return {name: picture for name, picture in PICTURES.items() if plane or name in ANYWHERE}
+
+
+def in_units(run: Run, x: Array) -> Array:
+    """Return inputs in the units of the file that they are from."""
+    scaling = None if run.preparation is None else run.preparation.inputs
+    return x if scaling is None else unstandardise(scaling, x)
+
+
+def axis_names(run: Run) -> list[str]:
+    """Return what the inputs are called."""
+    return [plain(name) for name in run.train.features] or ["$x_1$", "$x_2$"]
 
 
 def _in_plane(run: Run) -> Run:
@@ -163,7 +194,8 @@ def _look(c: int) -> tuple[str, str]:
     return CLASSES[c % len(CLASSES)]
 
 
-def _draw_points(axes: Axes, x: Array, classes: Array) -> None:
+def _draw_points(axes: Axes, run: Run, x: Array, classes: Array) -> None:
+    names = [plain(name) for name in run.train.classes]
     for c in np.unique(classes):
         color, marker = _look(c)
         some = classes == c
@@ -174,7 +206,7 @@ def _draw_points(axes: Axes, x: Array, classes: Array) -> None:
             "markeredgewidth": 0.8 * _scale(x),
         }
         look |= {"linestyle": "none", "clip_on": False, "rasterized": len(x) > CROWD, "markersize": 6.5 * _scale(x)}
-        axes.plot(x[some, 0], x[some, 1], label=f"class {c}", **look)
+        axes.plot(x[some, 0], x[some, 1], label=names[c] if names else f"class {c}", **look)
 
 
 def _scale(x: Array) -> float:
@@ -186,6 +218,6 @@ def _class_legend(figure: Figure, x: Array) -> None:
     handles = {
         line.get_label(): line for axes in figure.axes for line in axes.get_lines() if line.get_marker() != "None"
     }
-    order = sorted(handles, key=lambda label: (not str(label).startswith("class"), str(label)))
+    order = sorted(handles, key=lambda label: (label in BESIDE, str(label)))
     shown = [handles[label] for label in order]
     figure.legend(handles=shown, loc="outside lower center", ncols=4, markerscale=1 / _scale(x))

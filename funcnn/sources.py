@@ -1,0 +1,138 @@
+"""Where an experiment's data come from, and what is done with them before anything is trained."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from . import arguments
+from .data import DATASETS, as_table, coded, dataset, read, split, standardisation, standardise
+from .data.files import is_array_file
+from .metrics import labels
+from .records import Array, Coding, Dataset, Decision, Preparation, read_only
+
+if TYPE_CHECKING:
+    from .experiments import Experiment
+
+#: Bytes of a file that are hashed at once.
+PIECE = 1 << 20
+#: What `Experiment.class_weight` may be.
+WEIGHTS = ("balanced",)
+
+
+@attrs.frozen(eq=False)
+class Source:
+    """Data that are ready to be trained on, and how they became so."""
+
+    train: Dataset
+    test: Dataset
+    held: Dataset | None = None
+    preparation: Preparation | None = None
+    sha256: str | None = None
+
+
+def is_toy(name: str) -> bool:
+    """Tell whether a data set is one of the table's, perhaps with numbers."""
+    return name.partition(":")[0] in DATASETS
+
+
+def source(e: "Experiment") -> Source:
+    """Return the data of an experiment: a toy set, or a file's, split and standardised as the experiment says.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is neither a toy set nor a file of the name, the file is not what it was, or cannot be read as asked.
+    OSError
+        If the file cannot be opened.
+    """
+    if is_toy(e.data):
+        train, test = dataset(e.data, e.data_seed)
+        return _standardised(e, train, test)
+    if not Path(e.data).is_file():
+        _refuse_name(e.data)
+    if isinstance(e.data_seed, tuple):
+        raise arguments.ArgumentValueError("data_seed must be one number for data from a file: it draws the split")
+    found = file_sha256(e.data)
+    if e.data_sha256 not in (None, found):
+        raise arguments.ArgumentValueError(
+            f"{e.data} is not the file that this experiment ran on: its SHA-256 is {found[:12]}…, not"
+            f" {str(e.data_sha256)[:12]}…"
+        )
+    coding, whole = read_source(e)
+    train, test = split(whole, e.test, (e.data_seed, 1)) if e.test else (whole, whole)
+    return attrs.evolve(_standardised(e, train, test, coding), sha256=found)
+
+
+def read_source(e: "Experiment") -> tuple[Coding | None, Dataset]:
+    """Return all samples of an experiment's file, in which a missing value is NaN, and how they were coded."""
+    target = e.target or None
+    if is_array_file(e.data):
+        return None, read(e.data, target, missing=e.missing, drop=e.drop)
+    options = {"header": e.header, "delimiter": e.delimiter, "decimal": e.decimal, "encoding": e.encoding}
+    return coded(as_table(e.data, **options), target, missing=e.missing, drop=e.drop)
+
+
+def _standardised(e: "Experiment", train: Dataset, test: Dataset, coding: Coding | None = None) -> Source:
+    """Hold the validation part back, and standardise all by what remains."""
+    if train.x.ndim != 2 and (e.validation or e.standardize):
+        raise arguments.ArgumentValueError("validation and standardize are for data that all members share")
+    held = None
+    if e.validation:
+        seed = e.data_seed if isinstance(e.data_seed, int) else e.data_seed[0]
+        train, held = split(train, e.validation, (seed, 2))
+    parts = [part for part in (train, test, held) if part is not None]
+    inputs = targets = None
+    if e.standardize:
+        inputs = standardisation(train.x)
+        parts = [attrs.evolve(part, x=standardise(inputs, part.x)) for part in parts]
+        if not classed(train):
+            targets = standardisation(train.y)
+            parts = [attrs.evolve(part, y=standardise(targets, part.y)) for part in parts]
+    elif any(np.isnan(part.x).any() for part in parts):
+        raise arguments.ArgumentValueError("missing='mean' needs standardize, which knows the means")
+    prepared = None if coding is None and inputs is None else Preparation(coding, inputs, targets)
+    return Source(parts[0], parts[1], parts[2] if held is not None else None, prepared)
+
+
+def classed(data: Dataset) -> bool:
+    """Tell whether targets are classes rather than numbers: nothing but 0 and 1."""
+    return bool(np.isin(data.y, (0.0, 1.0)).all())
+
+
+def _refuse_name(name: str) -> None:
+    if os.sep in name or Path(name).suffix:
+        raise FileNotFoundError(2, os.strerror(2), name)
+    try:
+        arguments.known("data set", name, DATASETS)
+    except arguments.ArgumentValueError as error:
+        raise arguments.ArgumentValueError(f"{error}, and there is no file of that name") from None
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def class_weights(y: Array, decision: Decision) -> Array:
+    """Return a weight for each sample by which every class counts alike: n / (classes · samples of its class).
+
+    As scikit-learn's ``class_weight="balanced"``; King & Zeng 2001.
+
+    Examples
+    --------
+    >>> import numpy as np, funcnn
+    >>> y = np.array([[0.0], [0.0], [0.0], [1.0]])
+    >>> class_weights(y, funcnn.decision("half_sse", y)).tolist()
+    [0.6666666666666666, 0.6666666666666666, 0.6666666666666666, 2.0]
+    """
+    which = labels(y, decision)
+    _, place, counts = np.unique(which, return_inverse=True, return_counts=True)
+    return read_only(len(which) / (len(counts) * counts[place.ravel()]))
