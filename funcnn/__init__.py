@@ -11,7 +11,7 @@ from .activations import ACTIVATIONS
 from .data import DATASETS, DataWarning, dataset, linear, read, split, standardisation, standardise, unstandardise, xor
 from .diagnosis import Diagnosis, diagnose
 from .engines import EngineWarning
-from .experiments import DEFAULT_SEED, Experiment, Run, run, weights_sha256
+from .experiments import Run, run, weights_sha256
 from .fold import fresh_state, scan, step
 from .initializers import INITIALIZERS
 from .losses import LOSSES
@@ -41,6 +41,7 @@ from .records import (
 )
 from .runs import member, resume, scores
 from .schedules import SCHEDULES
+from .settings import DEFAULT_SEED, Experiment
 from .storage import load, save
 from .training import train
 

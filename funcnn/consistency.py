@@ -21,10 +21,11 @@ from .activations import activation, per_layer
 from .arguments import ArgumentTypeError, ArgumentValueError, shown
 from .data import features_of
 from .engines import ENGINES
-from .experiments import Experiment, Run, described
+from .experiments import Run
 from .fold import LAST
 from .optimizers import optimizer_named
 from .records import Array, Coding, Column, Dataset, Decision, History, Layer, Params, Preparation, Scaling, State
+from .settings import Experiment, described
 from .validation import shapes
 
 #: What is looked at: a network or a run.

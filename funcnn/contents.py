@@ -10,11 +10,11 @@ import numpy as np
 from .activations import ACTIVATIONS, activation
 from .arguments import ArgumentTypeError, ArgumentValueError, named, of_table
 from .consistency import RECORDS
-from .experiments import Experiment, text_of
 from .losses import LOSSES
 from .optimizers import OPTIMIZERS
 from .records import Activation, Array, Layer, Loss, Optimizer
 from .schedules import SCHEDULES
+from .settings import Experiment, text_of
 
 #: Version 1 kept neither how a run stands nor how its classes are decided; both follow from what it kept. Experiments
 #: of versions 1 and 2 had neither optimizer, schedule, clip and l2 nor drawn biases: they ran as the defaults do.

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -13,14 +12,10 @@ from .data import DATASETS, as_table, coded, dataset, read, split, standardisati
 from .data.files import is_array_file
 from .metrics import labels
 from .records import Array, Coding, Dataset, Decision, Preparation, read_only
-
-if TYPE_CHECKING:
-    from .experiments import Experiment
+from .settings import Experiment
 
 #: Bytes of a file that are hashed at once.
 PIECE = 1 << 20
-#: What `Experiment.class_weight` may be.
-WEIGHTS = ("balanced",)
 
 
 @attrs.frozen(eq=False)
@@ -39,7 +34,7 @@ def is_toy(name: str) -> bool:
     return name.partition(":")[0] in DATASETS
 
 
-def source(e: "Experiment") -> Source:
+def source(e: Experiment) -> Source:
     """Return the data of an experiment: a toy set, or a file's, split and standardised as the experiment says.
 
     Raises
@@ -67,7 +62,7 @@ def source(e: "Experiment") -> Source:
     return attrs.evolve(_standardised(e, train, test, coding), sha256=found)
 
 
-def read_source(e: "Experiment") -> tuple[Coding | None, Dataset]:
+def read_source(e: Experiment) -> tuple[Coding | None, Dataset]:
     """Return all samples of an experiment's file, in which a missing value is NaN, and how they were coded."""
     target = e.target or None
     if is_array_file(e.data):
@@ -76,7 +71,7 @@ def read_source(e: "Experiment") -> tuple[Coding | None, Dataset]:
     return coded(as_table(e.data, **options), target, missing=e.missing, drop=e.drop)
 
 
-def _standardised(e: "Experiment", train: Dataset, test: Dataset, coding: Coding | None = None) -> Source:
+def _standardised(e: Experiment, train: Dataset, test: Dataset, coding: Coding | None = None) -> Source:
     """Hold the validation part back, and standardise all by what remains."""
     if train.x.ndim != 2 and (e.validation or e.standardize):
         raise arguments.ArgumentValueError("validation and standardize are for data that all members share")

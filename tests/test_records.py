@@ -178,6 +178,7 @@ WITH_ARRAYS = {
     "Scaling": funcnn.standardisation(SOLO.train.x),
     "State": MANY.history.state,
     "History": MANY.history,
+    "Epoch": funcnn.Epoch(0, MANY.history.loss[0], MANY.history.accuracy[0]),
     "Run": SOLO,
     "Run of an ensemble": MANY,
     "Trace": funcnn.backprop(MANY.params, MANY.train.x, MANY.train.y),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import funcnn
-from funcnn import experiments, optimizers
+from funcnn import optimizers
 from funcnn.arguments import of_table
 
 TABLE = funcnn.OPTIMIZERS
@@ -28,7 +28,7 @@ def test_a_text_trains_as_its_record_does(text, rule, bits):
     some = {"epochs": 5, "lr": 0.05, "engine": "numpy"}
     mine, theirs = (funcnn.train(params, data.x, data.y, optimizer=one, **some) for one in (text, rule))
     assert bits(mine) == bits(theirs)
-    e = experiments.Experiment(hidden=(3,), seed=3, optimizer=text, **some)
+    e = funcnn.Experiment(hidden=(3,), seed=3, optimizer=text, **some)
     run = funcnn.run(e)
     assert bits(run.params) == bits(mine[0])
     on = funcnn.resume(funcnn.run(attrs.evolve(e, epochs=2)), 3)

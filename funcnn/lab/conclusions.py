@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
-from ..experiments import Experiment
+from ..settings import Experiment
 from .results import CONVERGED, Result, checked_results
 from .statistics import LOW, commonest, quantile
 from .texts import epochs_text, share

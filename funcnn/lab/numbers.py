@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
-from ..experiments import Experiment
+from ..settings import Experiment
 
 
 def report_numbers() -> dict[str, Any]:

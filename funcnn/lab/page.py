@@ -8,7 +8,7 @@ from importlib.resources import files
 from string import Template
 
 from .. import arguments
-from ..experiments import DEFAULT_SEED, Experiment
+from ..settings import DEFAULT_SEED, Experiment
 from .conclusions import Conclusion, judge
 from .reproduction import Reproduction, checked_reproduction
 from .results import CONVERGED, spread_rows

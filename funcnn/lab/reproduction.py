@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from .. import arguments
-from ..experiments import Experiment
+from ..settings import Experiment
 from .conclusions import judge
 from .numbers import report_accuracies, report_numbers
 from .results import (

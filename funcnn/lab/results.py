@@ -10,10 +10,11 @@ import numpy as np
 from .. import arguments, validation
 from ..consistency import whole_run
 from ..diagnosis import Diagnosis, dead_layers, diagnose, diverged
-from ..experiments import Experiment, Run, check_memory, described, run
+from ..experiments import Run, check_memory, run
 from ..network import forward
 from ..records import Layer, Params
 from ..runs import check_solo, member, picked, scores
+from ..settings import Experiment, described
 from .numbers import report_numbers, report_weights
 from .statistics import middle, quantile, standing
 from .suites import SUITES

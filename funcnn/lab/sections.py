@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from .. import plotting
 from ..diagnosis import headline
-from ..experiments import Experiment
 from ..network import forward
 from ..runs import scores
+from ..settings import Experiment
 from .numbers import report_accuracies, report_numbers
 from .results import APART, Result, accuracy_row, deaths, log_rows, replay
 from .statistics import HIGH, LOW, commonest, quantile, standing

@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 from .. import arguments
-from ..experiments import Experiment
+from ..settings import Experiment
 
 #: The experiments of the lab report, by the report's names.
 SUITES = MappingProxyType(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..experiments import Experiment
+from ..settings import Experiment
 
 
 def percent(value: float | None) -> str:
