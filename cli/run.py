@@ -146,9 +146,9 @@ def _recipe(data: str, **given: Any) -> dict[str, Any]:
     """Return what is trained on a file where no option says it, and say on stderr the command that this is."""
     import funcnn
     from funcnn.recipes import FIELDS
-    from funcnn.sources import is_toy, read_source
+    from funcnn.sources import is_file, is_toy, read_source
 
-    if is_toy(data) or not Path(data).is_file() or given.keys() >= FIELDS:
+    if is_toy(data) or not is_file(data) or given.keys() >= FIELDS:
         return {}
     _, whole = read_source(funcnn.Experiment(data=data, **given))
     fields = funcnn.recipe(whole)

@@ -48,10 +48,11 @@ def _refuse_gaps(run: Run, coding: Coding, table: Table) -> None:
         refuse_gaps(table, coding.columns)
 
 
-def _array(run: Run, name: str, values: Any) -> Array:
+def _array(run: Run, name: str, values: Any, like: Array | None = None) -> Array:
+    columns = (run.train.x if like is None else like).shape[-1]
     array = validation.table(name, values)
-    if array.ndim != 2:
-        raise arguments.ArgumentValueError(f"{name} must have shape (n, d), got {array.shape}")
+    if array.ndim != 2 or array.shape[1] != columns:
+        raise arguments.ArgumentValueError(f"{name} must have shape (n, {columns}), got {array.shape}")
     return array.astype(run.train.x.dtype, copy=False)
 
 
@@ -193,8 +194,14 @@ def _samples(run: Run, rows: Any) -> Iterator[tuple[Array, Array]]:
     """Yield inputs and targets as the network has them, some rows at a time."""
     prepared = run.preparation or Preparation()
     if prepared.coding is None:
-        x, y = arguments.listed("rows", rows, "be a pair (x, y)")
-        yield _scaled(prepared.inputs, _array(run, "x", x)), _scaled(prepared.targets, _array(run, "y", y))
+        pair = arguments.listed("rows", rows, "be a pair (x, y)")
+        if len(pair) != 2:
+            raise arguments.ArgumentValueError(f"rows must be a pair (x, y), got {arguments.shown(rows)}")
+        x, y = pair
+        x, y = _array(run, "x of rows", x), _array(run, "y of rows", y, run.train.y)
+        if len(x) != len(y):
+            raise arguments.ArgumentValueError(f"x of rows has {len(x)} samples, but y of rows {len(y)}")
+        yield _scaled(prepared.inputs, x), _scaled(prepared.targets, y)
         return
     for table in tables(run, rows):
         data = encode(prepared.coding, table)

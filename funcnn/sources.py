@@ -14,6 +14,11 @@ from .metrics import labels
 from .records import Array, Coding, Dataset, Decision, Preparation, read_only
 from .settings import Experiment
 
+#: Fields of an experiment that say how a file is read, and which.
+OF_FILES = (
+    *("target", "drop", "missing", "header", "delimiter", "decimal", "encoding", "test"),
+    "data_sha256",
+)
 #: Bytes of a file that are hashed at once.
 PIECE = 1 << 20
 
@@ -34,6 +39,14 @@ def is_toy(name: str) -> bool:
     return name.partition(":")[0] in DATASETS
 
 
+def is_file(name: str) -> bool:
+    """Tell whether there is a file of the name, which may be one that no file can have."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def source(e: Experiment) -> Source:
     """Return the data of an experiment: a toy set, or a file's, split and standardised as the experiment says.
 
@@ -45,9 +58,10 @@ def source(e: Experiment) -> Source:
         If the file cannot be opened.
     """
     if is_toy(e.data):
+        _refuse_of_files(e)
         train, test = dataset(e.data, e.data_seed)
         return _standardised(e, train, test)
-    if not Path(e.data).is_file():
+    if not is_file(e.data):
         _refuse_name(e.data)
     if isinstance(e.data_seed, tuple):
         raise arguments.ArgumentValueError("data_seed must be one number for data from a file: it draws the split")
@@ -96,6 +110,15 @@ def _standardised(e: Experiment, train: Dataset, test: Dataset, coding: Coding |
 def classed(data: Dataset) -> bool:
     """Tell whether targets are classes rather than numbers: nothing but 0 and 1."""
     return bool(np.isin(data.y, (0.0, 1.0)).all())
+
+
+def _refuse_of_files(e: Experiment) -> None:
+    """Refuse what says how a file is read, where there is none."""
+    for name in OF_FILES:
+        if getattr(e, name) != attrs.fields_dict(Experiment)[name].default:
+            raise arguments.ArgumentValueError(
+                f"{name} is for data from a file, and {arguments.shown(e.data)} is a toy set"
+            )
 
 
 def _refuse_name(name: str) -> None:

@@ -276,6 +276,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
             "snapshots": (0,),
             "threads": None,
             "progress": None,
+            "on_epoch": None,
         },
     ),
     "train, going on": (
@@ -301,11 +302,25 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "xor": (funcnn.xor, {}),
     "run": (
         funcnn.run,
-        {"experiment": DESCRIBED, "start": None, "start_name": "given", "threads": None, "progress": None},
+        {
+            "experiment": DESCRIBED,
+            "start": None,
+            "start_name": "given",
+            "threads": None,
+            "progress": None,
+            "on_epoch": None,
+        },
     ),
     "run, started": (funcnn.run, {"experiment": DESCRIBED, "start": funcnn.init((2, 3, 3, 1)), "start_name": "given"}),
     "Experiment, run": (run_of, {**attrs.asdict(DESCRIBED, recurse=False), "engine": "numpy"}),
-    "resume": (funcnn.resume, {"run": SOLO, "epochs": 2, "threads": None, "progress": None}),
+    "resume": (funcnn.resume, {"run": SOLO, "epochs": 2, "threads": None, "progress": None, "on_epoch": None}),
+    "split": (funcnn.split, {"dataset": funcnn.xor(), "fraction": 0.25, "seed": 0}),
+    "standardisation": (funcnn.standardisation, {"x": X}),
+    "standardise": (funcnn.standardise, {"scaling": funcnn.standardisation(X), "x": X}),
+    "unstandardise": (funcnn.unstandardise, {"scaling": funcnn.standardisation(X), "z": X}),
+    "recipe": (funcnn.recipe, {"data": funcnn.xor()}),
+    "predict": (funcnn.predict, {"run": SOLO, "rows": X, "proba": True}),
+    "evaluate": (funcnn.evaluate, {"run": SOLO, "rows": (X, Y)}),
     "member": (funcnn.member, {"run": MANY, "k": 1}),
     "scores": (funcnn.scores, {"run": SOLO}),
     "weights_sha256": (funcnn.weights_sha256, {"params": P}),
@@ -313,6 +328,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Experiment": (funcnn.Experiment, attrs.asdict(DESCRIBED, recurse=False)),
     "Params": (funcnn.Params, {"layers": P.layers}),
     "plotting.learning_curve": (plotting.learning_curve, {"run": SOLO}),
+    "plotting.fitting": (plotting.fitting, {"run": SOLO}),
     "plotting.learning_band": (
         plotting.learning_band,
         {"run": MANY, "k": 0, "reference": [(0, 0.5)], "among": slice(0, 2)},
@@ -363,7 +379,8 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     },
 }
 #: Public, and called elsewhere: files have tests of their own; records are built without checks, which functions make.
-ELSEWHERE = {"save", "load", "Diagnosis", "EngineWarning"}
+ELSEWHERE = {"save", "load", "read", "Diagnosis", "EngineWarning", "DataWarning"}
+ELSEWHERE |= {"Coding", "Column", "Epoch", "Evaluation", "Preparation", "Scaling", "Table"}
 ELSEWHERE |= {"Activation", "Dataset", "Decision", "History", "Layer", "Loss", "Optimizer", "Plan", "Run", "State"}
 ELSEWHERE |= {"Trace", "lab.Conclusion", "lab.Deaths", "lab.Reproduction", "lab.Result"}
 

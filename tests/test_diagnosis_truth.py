@@ -420,7 +420,7 @@ CAUSES = {
     ),
     "small": (XOR, {"act": "tanh", "scheme": "normal:1e-8"}, "larger weights", XOR, {"scheme": "normal"}),
     "small, dead": (XOR, {"act": "tanh", "scheme": "normal:1e-200"}, "larger weights", XOR, {"scheme": "normal"}),
-    "clip, rising": (XOR, {"clip": 1e-3, "epochs": 9000}, "larger clip", XOR, {"clip": None}),
+    "clip, rising": (XOR, {"clip": 1e-3, "epochs": 9000, "engine": "auto"}, "larger clip", XOR, {"clip": None}),
     "decay, diverged": (XOR, {"act": "tanh", "l2": 1e10}, "less decay", XOR, {"l2": 0.0}),
     "decay, outweighed": (XOR, {"l2": 0.003, "epochs": 2000}, "less decay", XOR, {"l2": 0.0, "act": "tanh"}),
     "range, dead": (SIGNS, {"lr": 1e4}, "output activation", SIGNS, {"act": "tanh", "lr": 0.1, "epochs": 1000}),

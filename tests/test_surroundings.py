@@ -329,7 +329,7 @@ def test_results_are_there_where_stderr_is_full_or_closed(tmp_path):
 def test_a_reader_that_has_had_enough_is_no_error():
     words = f"{sys.executable} -m funcnn list --long | head -n 1"
     done = subprocess.run(words, shell=True, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == (f"data sets    {', '.join(funcnn.DATASETS)}\n", "")
+    assert (done.stdout, done.stderr) == ("data sets\n", "")
 
 
 @pytest.mark.parametrize("out", ["/dev/full", "file/x", "x" * 300])

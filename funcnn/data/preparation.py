@@ -46,12 +46,12 @@ def split(dataset: Dataset, fraction: float = 0.2, seed: int | tuple[int, ...] =
     """
     share = arguments.positive("fraction", fraction)
     if share >= 1:
-        raise ArgumentValueError(f"fraction must be between 0 and 1, got {fraction!r}")
-    for one in seed if isinstance(seed, tuple) else (seed,):
-        arguments.whole("seed", one, least=0)
-    x, y = dataset.x, dataset.y
-    if np.ndim(x) != 2 or np.ndim(y) != 2 or len(x) != len(y):
-        raise ArgumentValueError(f"dataset must have x (n, d) and y (n, k), got shapes {np.shape(x)} and {np.shape(y)}")
+        raise ArgumentValueError(f"fraction must be between 0 and 1, got {arguments.shown(fraction)}")
+    seed = arguments.seeds("seed", seed)
+    arguments.of_kind("dataset", dataset, Dataset)
+    x, y = (validation.numbers(f"{side} of dataset", getattr(dataset, side)) for side in ("x", "y"))
+    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or 0 in y.shape:
+        raise ArgumentValueError(f"dataset must have x (n, d) and y (n, k), got shapes {x.shape} and {y.shape}")
     members = _classes(y)
     counts = _counts([len(rows) for rows in members], max(1, round(share * len(x))))
     if not 0 < sum(counts) < len(x):
@@ -122,7 +122,7 @@ def standardisation(x: Array) -> Scaling:
     >>> scaling.mean.tolist(), scaling.scale.tolist()
     ([2.0, 5.0], [1.0, 1.0])
     """
-    x = _matrix(x)
+    x = _matrix("x", x)
     if x.ndim != 2 or not len(x):
         raise ArgumentValueError(f"x must have shape (n, d), n at least 1, got {x.shape}")
     low, high = np.full(x.shape[1], math.inf), np.full(x.shape[1], -math.inf)
@@ -149,8 +149,8 @@ def standardisation(x: Array) -> Scaling:
     return Scaling(read_only(np.where(flat, low, 2 * (low / 2 + unit * mean))), read_only(np.where(flat, 1.0, scale)))
 
 
-def _matrix(x: Any) -> Array:
-    x = validation.numbers("x", x)
+def _matrix(name: str, x: Any) -> Array:
+    x = validation.numbers(name, x)
     return x if x.dtype in (np.float64, np.float32) and x.dtype.isnative else x.astype(np.float64)
 
 
@@ -179,7 +179,7 @@ def standardise(scaling: Scaling, x: Array) -> Array:
     >>> standardise(Scaling(np.array([2.0]), np.array([0.5])), [[3.0], [np.nan]]).tolist()
     [[2.0], [0.0]]
     """
-    x = _fitting(scaling, x)
+    scaling, x = _fitting("x", scaling, x)
     less = _less(scaling)
     with np.errstate(over="ignore"):  # a number far from all that the scaling has seen may be infinite
         z = (x * less - scaling.mean * less) / (scaling.scale * less)
@@ -195,18 +195,23 @@ def unstandardise(scaling: Scaling, z: Array) -> Array:
     >>> unstandardise(Scaling(np.array([2.0]), np.array([0.5])), [[2.0], [0.0]]).tolist()
     [[3.0], [2.0]]
     """
-    z = _fitting(scaling, z)
+    scaling, z = _fitting("z", scaling, z)
     less = _less(scaling)
     with np.errstate(over="ignore"):
         x = (z * (scaling.scale * less) + scaling.mean * less) / less
     return read_only(x.astype(z.dtype, copy=False))
 
 
-def _fitting(scaling: Scaling, x: Any) -> Array:
-    x = _matrix(x)
-    if x.ndim < 2 or x.shape[-1:] != np.shape(scaling.mean):
-        raise ArgumentValueError(f"x must have shape (n, {len(scaling.mean)}), as the scaling, got {x.shape}")
-    return x
+def _fitting(name: str, scaling: Scaling, values: Any) -> tuple[Scaling, Array]:
+    """Return a scaling whose parts are numbers, one for each column, and the values that it is for."""
+    arguments.of_kind("scaling", scaling, Scaling)
+    mean, scale = (validation.numbers(f"{part} of scaling", getattr(scaling, part)) for part in ("mean", "scale"))
+    if mean.ndim != 1 or scale.shape != mean.shape or not (np.isfinite([mean, scale]).all() and (scale > 0).all()):
+        raise ArgumentValueError("scaling must have a finite mean for each column, and a scale above 0")
+    x = _matrix(name, values)
+    if x.ndim < 2 or x.shape[-1:] != mean.shape:
+        raise ArgumentValueError(f"{name} must have shape (n, {len(mean)}), as the scaling, got {x.shape}")
+    return Scaling(mean, scale), x
 
 
 def _less(scaling: Scaling) -> Array:

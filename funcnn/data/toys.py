@@ -247,7 +247,7 @@ def dataset(name: str, seed: int | Iterable[int] = 0) -> tuple[Dataset, Dataset]
     >>> train.x.shape, train.y.shape, train == test
     ((300, 2), (300, 4), False)
     """
-    if ":" in str(name):
+    if isinstance(name, str) and ":" in name:
         draw = arguments.with_numbers("data set", name, DATASETS, 0)
     else:  # without drawing on trial
         draw = arguments.known("data set", name, DATASETS)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import arguments, metrics
-from ..consistency import typed
+from ..consistency import typed, whole_run
 from ..data import unstandardise
 from ..experiments import Run
 from ..network import forward
@@ -124,7 +124,8 @@ def fitting(run: Run) -> dict[str, Callable[[Run], Figure]]:
     >>> list(fitting(funcnn.run(funcnn.Experiment(data="parity:3", epochs=1))))
     ['learning_curve']
     """
-    plane = np.shape(run.train.x)[-1] == 2 and (run.preparation is None or run.preparation.targets is None)
+    run = whole_run(run)
+    plane = run.train.x.shape[-1] == 2 and (run.preparation is None or run.preparation.targets is None)
     return {name: picture for name, picture in PICTURES.items() if plane or name in ANYWHERE}
 
 
