@@ -150,7 +150,8 @@ class Course:
 
     The last is by the share ``fall`` below the first (negative: above). ``onwards``: that is most of what the losses
     vary by. ``steady``: and each is below (or each above) the one before, with no step that is nearly all of the way.
-    ``lasting``: the last step is not far smaller than the first, so that it will go on.
+    ``lasting``: the last step is not far smaller than the first, so that it will go on. ``one_way``: each is below (or
+    each above) the one before, however much losses vary beside.
     """
 
     epochs: int
@@ -159,6 +160,7 @@ class Course:
     onwards: bool = False
     steady: bool = False
     lasting: bool = False
+    one_way: bool = False
 
 
 def course(losses: Array) -> Course:
@@ -177,6 +179,7 @@ def course(losses: Array) -> Course:
         spread=float(np.ptp(levels)),
         onwards=onwards,
         steady=bool(onwards and np.all(steps * way > 0) and np.max(steps / way) < JUMP),
+        one_way=bool(beyond and np.all(steps * way > 0)),
         lasting=bool(abs(steps[-1]) >= LASTING * abs(steps[0])),
     )
 
@@ -241,5 +244,5 @@ def trend(loss: Array) -> Trend:
         low=low,
         level=level,
         high=high,
-        settled=bool(long and still and falling is None),
+        settled=bool(long and still and falling is None and not (then.one_way and min(then.fall, now.fall) >= SETTLED)),
     )
