@@ -234,11 +234,12 @@ def trend(loss: Array) -> Trend:
     falling = now if falls else next(slowly, None)
     # A fair run does not come to be twice as bad as it was.
     rises = (now.steady and -now.fall >= PLATEAU) or bool(level > 2 * best and not falls)
+    outruns = then.steady and then.lasting and then.fall > 0 and then.spread > high - low  # more than it varies by
     long = len(loss) >= FEW
     still = len(loss) >= LONG or then.spread <= SETTLED * abs(level)
     return Trend(
         rises,
-        swings=long and not falls and high - low > SWING * abs(level),
+        swings=bool(long and not falls and not outruns and high - low > SWING * abs(level)),
         falling=falling,
         epochs=len(last),
         low=low,
