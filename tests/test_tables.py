@@ -212,7 +212,7 @@ def _counting(w, g, slots, t, lr, hyper):
 
 CANNOT = {
     "act": Activation("looked up", lambda z: np.vectorize(abs)(z), lambda z, a: np.sign(z)),
-    "loss": Loss("ranked", lambda p, y: (p - y) ** 2, lambda p, y: (p - y) * np.argsort(np.argsort(p, 0), 0)),
+    "loss": Loss("one by one", lambda p, y: (p - y) ** 2 / 2, lambda p, y: np.vectorize(float)(p - y)),
     "optimizer": Optimizer("counting", _counting),
 }
 

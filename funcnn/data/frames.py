@@ -48,6 +48,9 @@ def _column(where: str, series: Any) -> Array:
         raise ArgumentValueError(f"{where} must have one value a row, got shape {values.shape}")
     if values.dtype.kind in "fiu":
         column = values.astype(np.float64)
+    elif values.dtype.kind in "mM":  # whose numbers depend on the unit that they are kept in
+        dates = values.astype(str) if values.dtype.kind == "m" else np.datetime_as_string(values, unit="auto")
+        column = _of_objects([None if gone else str(date) for date, gone in zip(dates, np.isnat(values), strict=True)])
     else:
         column = _of_objects(list(values.tolist() if values.dtype.kind in "bUT" else map(_bare, values)))
     if column.dtype.kind == "f" and len(wrong := np.flatnonzero(np.isinf(column))):
