@@ -234,7 +234,8 @@ def trend(loss: Array) -> Trend:
     falling = now if falls else next(slowly, None)
     # A fair run does not come to be twice as bad as it was.
     rises = (now.steady and -now.fall >= PLATEAU) or bool(level > 2 * best and not falls)
-    outruns = then.steady and then.lasting and then.fall > 0 and then.spread > high - low  # more than it varies by
+    # A steady fall by more than losses vary makes them seem to swing, where they hardly do.
+    outruns = then.steady and then.lasting and then.fall > 0 and high - low < min(then.spread, 1.25 * SWING * level)
     long = len(loss) >= FEW
     still = len(loss) >= LONG or then.spread <= SETTLED * abs(level)
     return Trend(
