@@ -123,7 +123,10 @@ def run(
 def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
     """Return how many epochs the options ask for, and the function that trains them."""
     import funcnn
+    from funcnn.experiments import run_on
     from funcnn.initializers import initializer_named
+    from funcnn.settings import described
+    from funcnn.sources import divided
     from funcnn.storage import load_params
 
     if str(given.get("batch_size", "full")).isdecimal():
@@ -136,24 +139,34 @@ def _described(start: Path | None = None, **given: Any) -> tuple[int, Any]:
         if given.get(name) is not None:  # in the words of the command line
             initializer_named(given[name], _option(name))
     params = load_params(start) if start else None
-    given = {**(_settled(params) if params else {}), **_recipe(**given), **given}
-    experiment = funcnn.Experiment(**given)
+    given = {**(_settled(params) if params else {}), **given}
+    whole = _whole(**given)
+    experiment = described(funcnn.Experiment(**{**(_recipe(whole, **given) if whole else {}), **given}))
     started: dict[str, Any] = {"start": params, "start_name": click.format_filename(start.name)} if start else {}
+    if whole:
+        started = {"start": None, "start_name": "", **started}
+        return experiment.epochs, functools.partial(run_on, experiment, divided(experiment, whole), **started)
     return experiment.epochs, functools.partial(funcnn.run, experiment, **started)
 
 
-def _recipe(data: str, **given: Any) -> dict[str, Any]:
+def _whole(data: str, **given: Any) -> Any:
+    """Return what a file holds, read once, or None where the data are no file's."""
+    import funcnn
+    from funcnn.sources import is_file, is_toy, read_whole
+
+    return None if is_toy(data) or not is_file(data) else read_whole(funcnn.Experiment(data=data, **given))
+
+
+def _recipe(whole: Any, data: str, **given: Any) -> dict[str, Any]:
     """Return what is trained on a file where no option says it, and say on stderr the command that this is."""
     import funcnn
     from funcnn.recipes import FIELDS
-    from funcnn.sources import is_file, is_toy, read_source
 
-    if is_toy(data) or not is_file(data) or given.keys() >= FIELDS:
+    if given.keys() >= FIELDS:
         return {}
-    _, whole = read_source(funcnn.Experiment(data=data, **given))
-    fields = funcnn.recipe(whole)
+    fields = funcnn.recipe(whole.data)
     extra = {name: value for name, value in fields.items() if name not in given}
-    note(f"{_about(whole)}; this is: {_command({'data': data, **given, **extra})}")
+    note(f"{_about(whole.data)}; this is: {_command({'data': data, **given, **extra})}")
     return extra
 
 

@@ -16,7 +16,7 @@ from .network import init
 from .optimizers import optimizer_named
 from .records import Array, Dataset, Decision, Epoch, History, Params, Preparation, arrays
 from .settings import Experiment, described
-from .sources import class_weights, is_toy, source
+from .sources import Source, class_weights, is_toy, source
 from .training import train
 
 
@@ -71,11 +71,21 @@ def run(
     """
     e = described(experiment)
     arguments.text("start_name", start_name)
-    several = max(len(drawn) if isinstance(drawn, tuple) else 0 for drawn in (e.seed, e.lr, e.data_seed)) or None
-    if is_toy(e.data):  # before any is drawn
-        check_memory(e, several)
-    found = source(e)
-    check_memory(e, several, found.train)
+    if is_toy(e.data):
+        check_memory(e, members_of(e))  # before any is drawn
+    hooks = {"threads": threads, "progress": progress, "on_epoch": on_epoch}
+    return run_on(e, source(e), start=start, start_name=start_name, **hooks)
+
+
+def members_of(e: Experiment) -> int | None:
+    """Return how many members an experiment has by its seeds and rates; None of one network."""
+    return max(len(drawn) if isinstance(drawn, tuple) else 0 for drawn in (e.seed, e.lr, e.data_seed)) or None
+
+
+def run_on(e: Experiment, found: Source, *, start: Params | None, start_name: str, **hooks: Any) -> Run:
+    """Run an experiment that has been checked on its data; the others are arguments of `run`."""
+    if not is_toy(e.data):
+        check_memory(e, members_of(e), found.train)
     e, train_set = attrs.evolve(e, data_sha256=found.sha256), found.train
     sizes = _sizes(e, train_set)
     drawn = init(sizes, seed=e.seed, act=e.act, out_act=e.out_act, bias=e.bias, scheme=e.scheme, bias_init=e.bias_init)
@@ -85,7 +95,6 @@ def run(
     x, y = (np.broadcast_to(array, (*lead, *array.shape[-2:])) for array in (train_set.x, train_set.y))
     how = decision(e.loss, train_set.y)
     settings = settings_of(e, how, train_set.y, found.held)
-    hooks: dict[str, Any] = {"threads": threads, "progress": progress, "on_epoch": on_epoch}
     params, history = train(start, x, y, epochs=e.epochs, engine=e.engine, snapshots=(0,), **settings, **hooks)
     best = params if history.best is None else history.best[1]
     return Run(e, best, history, train_set, found.test, how, found.held, found.preparation)
@@ -169,7 +178,7 @@ def check_memory(e: Experiment, members: int | None, data: Dataset | None = None
     sizes = _sizes(e, data)
     shapes = Shapes(sizes, (e.bias,) * (len(sizes) - 1), (), members, data.x.shape[-2])
     training.check_memory(shapes, optimizer_named(e.optimizer).slots, e.epochs, e.log_every, 1)
-    if isinstance(e.data_seed, tuple) and members and data.x.ndim == 2:  # of training and test set, drawn one by one
+    if isinstance(e.data_seed, tuple) and members:  # of training and test set, drawn one by one
         size = 2 * (data.x.nbytes + data.y.nbytes + 2 * memory.ARRAY)
         memory.check(f"the data of {members:,} members", members * size)
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -21,6 +22,15 @@ OF_FILES = (
 )
 #: Bytes of a file that are hashed at once.
 PIECE = 1 << 20
+
+
+@attrs.frozen(eq=False)
+class Whole:
+    """All samples of a file, in which a missing value is NaN, how they were coded, and which file it was."""
+
+    coding: Coding | None
+    data: Dataset
+    sha256: str
 
 
 @attrs.frozen(eq=False)
@@ -61,6 +71,11 @@ def source(e: Experiment) -> Source:
         _refuse_of_files(e)
         train, test = dataset(e.data, e.data_seed)
         return _standardised(e, train, test)
+    return divided(e, read_whole(e))
+
+
+def read_whole(e: Experiment) -> Whole:
+    """Return what an experiment's file holds. Errors are as for `source`."""
     if not is_file(e.data):
         _refuse_name(e.data)
     if isinstance(e.data_seed, tuple):
@@ -71,18 +86,22 @@ def source(e: Experiment) -> Source:
             f"{e.data} is not the file that this experiment ran on: its SHA-256 is {found[:12]}…, not"
             f" {str(e.data_sha256)[:12]}…"
         )
-    coding, whole = read_source(e)
-    train, test = split(whole, e.test, (e.data_seed, 1)) if e.test else (whole, whole)
-    return attrs.evolve(_standardised(e, train, test, coding), sha256=found)
-
-
-def read_source(e: Experiment) -> tuple[Coding | None, Dataset]:
-    """Return all samples of an experiment's file, in which a missing value is NaN, and how they were coded."""
     target = e.target or None
     if is_array_file(e.data):
-        return None, read(e.data, target, missing=e.missing, drop=e.drop)
-    options = {"header": e.header, "delimiter": e.delimiter, "decimal": e.decimal, "encoding": e.encoding}
-    return coded(as_table(e.data, **options), target, missing=e.missing, drop=e.drop)
+        return Whole(None, read(e.data, target, missing=e.missing, drop=e.drop), found)
+    return Whole(*coded(as_table(e.data, **reading(e)), target, missing=e.missing, drop=e.drop), found)
+
+
+def reading(e: Experiment) -> dict[str, Any]:
+    """Return the arguments of `read_table` that an experiment settles."""
+    return {name: getattr(e, name) for name in ("header", "delimiter", "decimal", "encoding")}
+
+
+def divided(e: Experiment, whole: Whole) -> Source:
+    """Return the samples of a file, split and standardised as the experiment says."""
+    data = whole.data
+    train, test = split(data, e.test, (e.data_seed, 1)) if e.test else (data, data)  # type: ignore[arg-type]
+    return attrs.evolve(_standardised(e, train, test, whole.coding), sha256=whole.sha256)
 
 
 def _standardised(e: Experiment, train: Dataset, test: Dataset, coding: Coding | None = None) -> Source:

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -186,6 +188,30 @@ def test_gaps_are_filled_with_the_training_parts_means(tmp_path):
 
 def table_of(folder):
     return written(folder / "whole.csv", rows_of())
+
+
+def test_what_is_left_out_of_a_table_is_said_once(tmp_path):
+    path = written(
+        tmp_path / "t.csv", [[f"name {i}", i, "x" if i > 20 else "y"] for i in range(40)], ("id", "a", "kind")
+    )
+    said = subprocess.run(
+        [sys.executable, "-m", "funcnn", "run", path, "--target", "kind", "--epochs", "2", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=True,
+        encoding="utf-8",
+    ).stderr
+    assert said.count("column 'id' holds 40 different texts in 40 rows, and is left out") == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"a,kind\n\xff,x\n", b"\x1f\x8b damaged", b"a,kind\n1,\0\n"], ids=["encoding", "gzip", "NUL"]
+)
+def test_bytes_that_are_no_text_are_a_mistake_of_the_users(content, tmp_path):
+    (tmp_path / "t.csv").write_bytes(content)
+    refused = invoke("run", tmp_path / "t.csv", "--target", "kind")
+    assert refused.exit_code == 2
+    assert "t.csv, line" in refused.stderr
 
 
 # --- what is kept, and used ------------------------------------------------------------------------------------------

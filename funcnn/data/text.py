@@ -106,13 +106,13 @@ def _lines(name: str, stream: IO[str]) -> Iterator[str]:
         raise _unreadable(name, count + 1, error) from error
 
 
-def _unreadable(name: str, line: int, error: Exception) -> ValueError:
+def _unreadable(name: str, line: int, error: Exception) -> ArgumentValueError:
     """Return what decoders raise while a line is read as a ValueError of one line."""
     if isinstance(error, UnicodeDecodeError):
         # It holds what was not yet text, which begins in this line.
         line += len((bytes(error.object[: error.start]) + b".").splitlines()) - 1
         byte = f"byte 0x{error.object[error.start]:02x} is not of the encoding {error.encoding!r}"
-        return ValueError(f"{name}, line {line}: {byte}; encoding='latin-1' or 'cp1252' may be")
+        return ArgumentValueError(f"{name}, line {line}: {byte}; encoding='latin-1' or 'cp1252' may be")
     if isinstance(error, UnicodeError):  # of UTF-16 without a mark, say
-        return ValueError(f"{name}, line {line}: {' '.join(str(error).split())}")
-    return ValueError(f"{name}, line {line}: packed, but damaged: {' '.join(str(error).split())}")
+        return ArgumentValueError(f"{name}, line {line}: {' '.join(str(error).split())}")
+    return ArgumentValueError(f"{name}, line {line}: packed, but damaged: {' '.join(str(error).split())}")
