@@ -45,11 +45,15 @@ def _is_about_an_argument(error: Exception) -> bool:
     return arguments is not None and isinstance(error, arguments.ArgumentError)
 
 
+def in_a_line(error: Exception) -> str:
+    """Return what an error is and says, without line ends."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def _fault(error: Exception) -> str:
-    what = " ".join(f"{type(error).__name__}: {error}".split())
     return (
-        f"this is a fault of funcnn's, not a mistake of yours ({what}). Please report it with the command and what"
-        f" {TRACEBACK}=1 in the environment makes it print."
+        f"this is a fault of funcnn's, not a mistake of yours ({in_a_line(error)}). Please report it with the command"
+        f" and what {TRACEBACK}=1 in the environment makes it print."
     )
 
 

@@ -11,8 +11,10 @@ import numpy as np
 
 import funcnn
 from funcnn import Run
+from funcnn.data.preparation import restored
 from funcnn.diagnosis import explain
 from funcnn.prediction import interval, named, outputs
+from funcnn.runs import preparation_of
 
 #: Test samples of a file that are listed; predictions.csv has all.
 SHOWN = 20
@@ -45,7 +47,7 @@ def _worded(run: Run, values: Any, spec: str = "") -> list[str]:
 def result_line(run: Run) -> str:
     """Return ``loss=0.00043 accuracy=100.00%``, of the final weights on the test set; of numbers ``r2=``."""
     loss, accuracy = funcnn.scores(run)
-    if run.preparation is not None and run.preparation.targets is not None:
+    if preparation_of(run).targets is not None:
         r2: Any = funcnn.evaluate(run).r2
         return f"loss={loss:.5f} r2={_joined(r2.tolist(), '.4f')}"
     return f"loss={loss:.5f} accuracy={accuracy:.2%}"
@@ -67,8 +69,7 @@ def predictions(run: Run, data: funcnn.Dataset) -> Any:
 
 def targets(run: Run, data: funcnn.Dataset) -> Any:
     """Return targets, those of a file in its own terms."""
-    scaling = None if run.preparation is None else run.preparation.targets
-    return data.y if scaling is None else funcnn.unstandardise(scaling, data.y)
+    return restored(preparation_of(run).targets, data.y)
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -97,12 +98,12 @@ def evaluation(found: funcnn.Evaluation) -> dict[str, Any]:
     said: dict[str, Any] = {"samples": found.samples, "loss": found.loss}
     if found.confusion is None:
         return said | {name: getattr(found, name).tolist() for name in ("rmse", "mae", "r2")}
-    right, (low, high) = int(np.trace(found.confusion)), interval(int(np.trace(found.confusion)), found.samples)
+    right = int(np.trace(found.confusion))
     with np.errstate(invalid="ignore"):
         precision, recall = (np.diag(found.confusion) / found.confusion.sum(axis=axis) for axis in (0, 1))
     return said | {
         "accuracy": right / found.samples,
-        "interval": [low, high],
+        "interval": list(interval(right, found.samples)),
         "log_loss": found.log_loss,
         "classes": list(found.classes),
         "precision": precision.tolist(),

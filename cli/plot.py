@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .edge import RUN_FILE, load_run, users_mistakes
+from .edge import RUN_FILE, in_a_line, load_run, users_mistakes
 from .process import folder
 
 
@@ -35,6 +35,6 @@ def pictures() -> Any:
     try:
         from funcnn import plotting
     except Exception as error:  # whatever a damaged installation raises
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise click.ClickException(f"matplotlib, which draws the pictures, does not start ({said})") from error
+        said = f"matplotlib, which draws the pictures, does not start ({in_a_line(error)})"
+        raise click.ClickException(said) from error
     return plotting

@@ -34,8 +34,10 @@ def predict(file: Path, table: str, proba: bool, out: Path | None) -> None:
 
 
 def _on_a_table(file: Path) -> Any:
+    from funcnn.runs import preparation_of
+
     run = load_run(file)
-    if run.preparation is None or run.preparation.coding is None:
+    if preparation_of(run).coding is None:
         raise click.UsageError(f"{file} is a run on {run.experiment.data}, not on a table: funcnn.predict takes arrays")
     return run
 

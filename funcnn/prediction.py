@@ -8,13 +8,16 @@ import attrs
 import numpy as np
 
 from . import arguments, losses, metrics, validation
-from .data import as_table, encode, encode_x, read_tables, standardise, unstandardise
+from .data import as_table, encode, encode_x, read_tables
 from .data.files import is_text, refuse_gaps
+from .data.preparation import restored, scaled
+from .diagnosis.evidence import classes
 from .experiments import Run
 from .losses import loss_named
 from .network import predicted
-from .records import Array, Coding, Preparation, Scaling, Table, read_only
-from .runs import check_solo
+from .records import Array, Coding, Table, read_only
+from .runs import check_solo, preparation_of
+from .sources import reading
 
 
 def tables(run: Run, rows: Any) -> Iterator[Table]:
@@ -22,24 +25,22 @@ def tables(run: Run, rows: Any) -> Iterator[Table]:
     if isinstance(rows, Table):
         yield rows
         return
-    e = run.experiment
-    how = {"header": e.header, "delimiter": e.delimiter, "decimal": e.decimal, "encoding": e.encoding}
     if is_text(rows):
-        yield from read_tables(rows, **how)  # type: ignore[arg-type]
+        yield from read_tables(rows, **reading(run.experiment))
     else:
         yield as_table(rows)
 
 
 def inputs(run: Run, rows: Any) -> Iterator[Array]:
     """Yield rows as they stand in a file as the network takes them, (n, d), some at a time."""
-    prepared = run.preparation or Preparation()
+    prepared = preparation_of(run)
     if prepared.coding is None:
-        yield _scaled(prepared.inputs, _array(run, "rows", rows))
+        yield scaled(prepared.inputs, _array(run, "rows", rows))
         return
     for table in tables(run, rows):
         x = encode_x(prepared.coding, table)
         _refuse_gaps(run, prepared.coding, table)
-        yield _scaled(prepared.inputs, x)
+        yield scaled(prepared.inputs, x)
 
 
 def _refuse_gaps(run: Run, coding: Coding, table: Table) -> None:
@@ -56,16 +57,14 @@ def _array(run: Run, name: str, values: Any, like: Array | None = None) -> Array
     return array.astype(run.train.x.dtype, copy=False)
 
 
-def _scaled(scaling: Scaling | None, array: Array) -> Array:
-    return array if scaling is None else standardise(scaling, array)
-
-
 def outputs(run: Run, x: Array) -> Array:
     """Return what the network says, (n, k): probabilities of classes, or numbers in the targets' own units."""
-    loss, prepared = loss_named(run.experiment.loss), run.preparation or Preparation()
     with np.errstate(all="ignore"):
-        y_hat = losses.answers(loss, predicted(run.params, x))
-    return y_hat if prepared.targets is None else unstandardise(prepared.targets, y_hat)
+        return _answers(run, predicted(run.params, x))
+
+
+def _answers(run: Run, y_hat: Array) -> Array:
+    return restored(preparation_of(run).targets, losses.answers(loss_named(run.experiment.loss), y_hat))
 
 
 def predict(run: Run, rows: Any, *, proba: bool = False) -> Array:
@@ -192,7 +191,7 @@ def evaluate(run: Run, rows: Any = None) -> Evaluation:
 
 def _samples(run: Run, rows: Any) -> Iterator[tuple[Array, Array]]:
     """Yield inputs and targets as the network has them, some rows at a time."""
-    prepared = run.preparation or Preparation()
+    prepared = preparation_of(run)
     if prepared.coding is None:
         pair = arguments.listed("rows", rows, "be a pair (x, y)")
         if len(pair) != 2:
@@ -201,12 +200,12 @@ def _samples(run: Run, rows: Any) -> Iterator[tuple[Array, Array]]:
         x, y = _array(run, "x of rows", x), _array(run, "y of rows", y, run.train.y)
         if len(x) != len(y):
             raise arguments.ArgumentValueError(f"x of rows has {len(x)} samples, but y of rows {len(y)}")
-        yield _scaled(prepared.inputs, x), _scaled(prepared.targets, y)
+        yield scaled(prepared.inputs, x), scaled(prepared.targets, y)
         return
     for table in tables(run, rows):
         data = encode(prepared.coding, table)
         _refuse_gaps(run, prepared.coding, table)
-        yield _scaled(prepared.inputs, data.x), _scaled(prepared.targets, data.y)
+        yield scaled(prepared.inputs, data.x), scaled(prepared.targets, data.y)
 
 
 @attrs.frozen(eq=False)
@@ -225,11 +224,10 @@ class Tally:
 
 def _tally(run: Run, x: Array, y: Array) -> Tally:
     n, loss = len(y), loss_named(run.experiment.loss)
-    value = float(losses.value(losses.report_of(loss), predicted(run.params, x), y))
-    found = outputs(run, x)
+    y_hat = predicted(run.params, x)
+    value, found = float(losses.value(losses.report_of(loss), y_hat, y)), _answers(run, y_hat)
     confusion, log_loss = _of_classes(run, y, found) if _classed(run) else (np.zeros((0, 0), int), 0.0)
-    scaling = None if run.preparation is None else run.preparation.targets
-    y = y if scaling is None else unstandardise(scaling, y)
+    y = restored(preparation_of(run).targets, y)
     missed, mean = found - y, np.mean(y, axis=0)
     spread = np.sum((y - mean) ** 2, axis=0)
     return Tally(n, n * value, confusion, log_loss, np.sum(missed**2, axis=0), np.abs(missed).sum(axis=0), mean, spread)
@@ -257,9 +255,7 @@ def _evaluation(run: Run, tally: Tally) -> Evaluation:
 
 def _classed(run: Run) -> bool:
     """Tell whether targets are one class for each sample."""
-    how = run.decision
-    values = np.isin(run.train.y, (how.low, how.high)).all()
-    return bool(values and (how.kind == "largest" or run.train.y.shape[-1] == 1))
+    return classes(run) and (run.decision.kind == "largest" or run.train.y.shape[-1] == 1)
 
 
 def _of_classes(run: Run, y: Array, found: Array) -> tuple[Array, float]:

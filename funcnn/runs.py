@@ -14,7 +14,7 @@ from .losses import loss_named, report_of
 from .metrics import accuracy
 from .network import forward
 from .optimizers import with_arrays
-from .records import Array, Epoch, History, Params, State, arrays, map_arrays, read_only
+from .records import Array, Epoch, History, Params, Preparation, State, arrays, map_arrays, read_only
 from .training import train
 
 
@@ -89,6 +89,11 @@ def _better(first: History, more: History) -> Any:
 
 def _lowest(losses: Any) -> Array:
     return np.asarray(np.where(np.isfinite(losses), losses, np.inf).min(axis=0))
+
+
+def preparation_of(run: Run) -> Preparation:
+    """Return how rows became what a run has, which is nothing for toy sets as they are."""
+    return run.preparation or Preparation()
 
 
 def scores(run: Run) -> tuple[Array, Array]:

@@ -202,6 +202,16 @@ def unstandardise(scaling: Scaling, z: Array) -> Array:
     return read_only(x.astype(z.dtype, copy=False))
 
 
+def scaled(scaling: Scaling | None, x: Array) -> Array:
+    """Standardise, where there is a scaling."""
+    return x if scaling is None else standardise(scaling, x)
+
+
+def restored(scaling: Scaling | None, z: Array) -> Array:
+    """Return standardised numbers in their own units, where there is a scaling."""
+    return z if scaling is None else unstandardise(scaling, z)
+
+
 def _fitting(name: str, scaling: Scaling, values: Any) -> tuple[Scaling, Array]:
     """Return a scaling whose parts are numbers, one for each column, and the values that it is for."""
     arguments.of_kind("scaling", scaling, Scaling)

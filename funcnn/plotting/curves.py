@@ -14,7 +14,7 @@ from ..consistency import whole_run
 from ..diagnosis import diagnose, when
 from ..experiments import Run
 from ..records import Array, History
-from ..runs import check_solo, member
+from ..runs import check_solo, member, preparation_of
 from ..validation import numbers
 from .labels import loss_label, member_label, shape_and_rate, title
 from .style import DARK, LAYERS, PATCH, blank, data_color, settled, styled
@@ -38,7 +38,7 @@ def learning_curve(run: Run) -> Figure:
     """
     run = _recorded(check_solo(run), "loss")
     history, trouble, look = run.history, diagnose(run), {"color": data_color(run)}
-    panels = 1 if run.preparation is not None and run.preparation.targets is not None else 2
+    panels = 2 if preparation_of(run).targets is None else 1
     with styled():
         figure, axes = blank(5.5, 2.2 + 1.1 * panels, rows=panels, sharex=True, height_ratios=(3, 2)[:panels])
         top, bottom = axes[0], axes[1:]

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from .. import arguments, metrics
 from ..consistency import typed, whole_run
-from ..data import unstandardise
+from ..data.preparation import restored
 from ..experiments import Run
 from ..network import forward
 from ..records import Array, Decision
-from ..runs import check_solo, scores
+from ..runs import check_solo, preparation_of, scores
 from .curves import learning_curve
 from .labels import plain, shape_and_rate, title
 from .style import CLASSES, DARK, GREY, PATCH, blank, color_map, settled, styled, tint
@@ -125,14 +125,13 @@ def fitting(run: Run) -> dict[str, Callable[[Run], Figure]]:
     ['learning_curve']
     """
     run = whole_run(run)
-    plane = run.train.x.shape[-1] == 2 and (run.preparation is None or run.preparation.targets is None)
+    plane = run.train.x.shape[-1] == 2 and preparation_of(run).targets is None
     return {name: picture for name, picture in PICTURES.items() if plane or name in ANYWHERE}
 
 
 def in_units(run: Run, x: Array) -> Array:
     """Return inputs in the units of the file that they are from."""
-    scaling = None if run.preparation is None else run.preparation.inputs
-    return x if scaling is None else unstandardise(scaling, x)
+    return restored(preparation_of(run).inputs, x)
 
 
 def axis_names(run: Run) -> list[str]:
